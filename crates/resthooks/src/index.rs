@@ -1,0 +1,154 @@
+//! Subscriptions in memory, by account and event: what an event matches, without reading the store.
+//!
+//! Written by the control plane after the store has the change; read by ingest (what matches) and by dispatch
+//! (where to send, as it stands now). Never does I/O.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::deliver::Prepared;
+use crate::model::{AccountId, EventName, Health, Progress, Subscription, SubscriptionNo};
+
+/// A subscription in memory, with what sending to it needs.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// As it is stored.
+    pub subscription: Subscription,
+    /// Parsed and keyed once, for every delivery.
+    pub prepared: Prepared,
+    /// Shared by all versions of the same subscription.
+    pub counters: Arc<Mutex<Counters>>,
+}
+
+/// What changes with every delivery.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Its sequence and health.
+    pub progress: Progress,
+    /// Whether it has changed since it was last saved.
+    pub dirty: bool,
+}
+
+impl Live {
+    pub fn health(&self) -> Health {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).progress.health
+    }
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    exact: HashMap<EventName, Vec<SubscriptionNo>>,
+    wildcard: Vec<(String, SubscriptionNo)>,
+}
+
+#[derive(Debug, Default)]
+struct Maps {
+    live: HashMap<SubscriptionNo, Arc<Live>>,
+    accounts: HashMap<AccountId, Account>,
+}
+
+/// All subscriptions that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Index(RwLock<Maps>);
+
+impl Index {
+    /// Puts a subscription in the place of its former version; one that has ended is taken out.
+    pub fn apply(&self, subscription: Subscription) {
+        self.insert(subscription, None);
+    }
+
+    /// As [`Index::apply`], with the counters that the store has; for a start.
+    pub fn load(&self, subscription: Subscription, progress: Progress) {
+        self.insert(subscription, Some(progress));
+    }
+
+    fn insert(&self, subscription: Subscription, progress: Option<Progress>) {
+        let no = subscription.no;
+        let mut maps = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let former = maps.live.remove(&no);
+        if let Some(former) = &former {
+            maps.unlist(&former.subscription);
+        }
+        if subscription.status.is_ended() {
+            return;
+        }
+        let counters = match (progress, former) {
+            (None, Some(former)) => Arc::clone(&former.counters),
+            (progress, _) => {
+                Arc::new(Mutex::new(Counters { progress: progress.unwrap_or_default(), dirty: false }))
+            }
+        };
+        maps.list(&subscription);
+        let prepared = Prepared::new(&subscription);
+        maps.live.insert(no, Arc::new(Live { subscription, prepared, counters }));
+    }
+
+    /// The subscription as it stands now; `None` when it has ended.
+    pub fn get(&self, no: SubscriptionNo) -> Option<Arc<Live>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).live.get(&no).map(Arc::clone)
+    }
+
+    /// All of them, in no order.
+    pub fn all(&self) -> Vec<Arc<Live>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).live.values().map(Arc::clone).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).live.len()
+    }
+
+    /// The numbers of an account's subscriptions that want this event, ascending, each once.
+    pub fn matching(&self, account: &AccountId, name: &EventName) -> Vec<SubscriptionNo> {
+        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(account) = maps.accounts.get(account) else { return Vec::new() };
+        let mut matched = account.exact.get(name).cloned().unwrap_or_default();
+        if !account.wildcard.is_empty() {
+            let wanting =
+                account.wildcard.iter().filter(|(prefix, _)| name.as_str().starts_with(prefix.as_str()));
+            matched.extend(wanting.map(|(_, no)| *no));
+            matched.sort_unstable();
+            matched.dedup();
+        }
+        matched
+    }
+}
+
+impl Maps {
+    fn list(&mut self, subscription: &Subscription) {
+        if !subscription.status.matches_events() {
+            return;
+        }
+        let account = self.accounts.entry(subscription.account.clone()).or_default();
+        for pattern in &subscription.events {
+            match pattern.prefix() {
+                Some(prefix) => account.wildcard.push((prefix.to_owned(), subscription.no)),
+                None => {
+                    let name = pattern.as_str().parse().expect("a pattern without a wildcard is a name");
+                    let numbers = account.exact.entry(name).or_default();
+                    if let Err(place) = numbers.binary_search(&subscription.no) {
+                        numbers.insert(place, subscription.no);
+                    }
+                }
+            }
+        }
+    }
+
+    fn unlist(&mut self, subscription: &Subscription) {
+        let Some(account) = self.accounts.get_mut(&subscription.account) else { return };
+        account.wildcard.retain(|(_, no)| *no != subscription.no);
+        for pattern in &subscription.events {
+            if let Some(numbers) = account.exact.get_mut(pattern.as_str()) {
+                if let Ok(place) = numbers.binary_search(&subscription.no) {
+                    numbers.remove(place);
+                }
+                if numbers.is_empty() {
+                    account.exact.remove(pattern.as_str());
+                }
+            }
+        }
+        if account.exact.is_empty() && account.wildcard.is_empty() {
+            self.accounts.remove(&subscription.account);
+        }
+    }
+}

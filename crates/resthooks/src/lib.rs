@@ -1,0 +1,36 @@
+//! REST Hooks for any HTTP API: webhook subscriptions that consumers manage through the API itself, and signed,
+//! retried, never-lost delivery of every event to every matching subscription.
+//!
+//! This crate is the engine: no web framework, no SQL. An application opens a store, starts the engine, and emits.
+//! What follows is the way of an event, in order.
+
+// The words, the outside world, the durable side.
+pub mod env;
+pub mod model;
+pub mod store;
+
+// What callers ask through.
+mod control;
+mod deliveries;
+mod error;
+mod events;
+mod hooks;
+pub mod limits;
+
+// The engine's memory.
+mod catalog;
+mod core;
+mod index;
+mod keyring;
+pub mod stats;
+
+// The way of an event: ingest → fan-out → dispatch → deliver → record.
+pub mod deliver;
+mod engine;
+
+pub use control::{EventTypeInput, NewKey, NewSubscription, SubscriptionChange, SubscriptionView};
+pub use deliveries::DeliveryQuery;
+pub use engine::{EventTypes, Options, RetryPolicy};
+pub use error::{Error, FieldError};
+pub use events::{Accepted, NewEvent};
+pub use hooks::{Hooks, List, Scope};

@@ -1,0 +1,48 @@
+//! API keys, of which only hashes are kept.
+
+use super::{AccountId, KeyId, Timestamp};
+
+/// SHA-256 of a key. Keys are random (256 bits), so that a plain hash can't be searched.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl KeyHash {
+    /// The hash under which a key is stored and looked up.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest.as_ref());
+        Self(hash)
+    }
+}
+
+impl std::fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyHash(…)")
+    }
+}
+
+/// What a key admits to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyRole {
+    /// Everything, for any account.
+    Provider,
+    /// One account's own things.
+    Consumer(AccountId),
+}
+
+/// An API key as it is stored: the key itself is shown once, when it is made, and only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its public id.
+    pub id: KeyId,
+    /// What it admits to.
+    pub role: KeyRole,
+    /// For humans.
+    pub name: Option<String>,
+    /// What it is looked up by.
+    pub hash: KeyHash,
+    /// When it was made.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,45 @@
+//! The vocabulary: plain values that every other module speaks in.
+//!
+//! Nothing here does I/O, reads a clock or knows a store. One word per thing: account, event type, subscription,
+//! event, delivery, attempt.
+
+mod attempt;
+mod delivery;
+mod duration;
+mod event;
+mod event_type;
+mod id;
+mod key;
+mod name;
+mod secret;
+mod subscription;
+mod target;
+mod timestamp;
+
+pub use attempt::{Attempt, ErrorClass};
+pub use delivery::{Delivery, DeliveryKey, DeliveryStatus};
+pub use duration::{format_duration, parse_duration};
+pub use event::{Event, EventSeq, Match, SequencedEvent};
+pub use event_type::EventType;
+pub use id::{DeliveryId, EventId, KeyId, SubscriptionId, Uid};
+pub use key::{ApiKey, KeyHash, KeyRole};
+pub use name::{AccountId, EventName, EventPattern};
+pub use secret::Secret;
+pub use subscription::{
+    Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
+};
+pub use target::TargetUrl;
+pub use timestamp::Timestamp;
+
+/// Why a text is not a valid value of the type asked for. The message names what was expected and can be shown to
+/// a caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
+impl Invalid {
+    /// Builds one from anything that reads as text.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}

@@ -1,0 +1,113 @@
+//! What callers manage: subscriptions, event types, keys, accounts.
+
+use async_trait::async_trait;
+
+use super::{Error, Page};
+use crate::model::{
+    AccountId, ApiKey, EventName, EventPattern, EventSeq, EventType, KeyId, Progress, Subscription,
+    SubscriptionId, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp,
+};
+
+/// The control plane's part of a store. Low rates: one transaction each.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Everything that a node keeps in memory. Asked once, at start.
+    async fn snapshot(&self) -> Result<Snapshot, Error>;
+
+    /// Inserts a subscription and gives its number.
+    async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error>;
+    /// Replaces a subscription with this number.
+    async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error>;
+    /// The subscription with this id, whatever its status.
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error>;
+    /// The subscriptions with these numbers, whatever their status, in any order; those that don't exist are left
+    /// out.
+    async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error>;
+    /// Subscriptions, newest first.
+    async fn list_subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+        page: Page<SubscriptionId>,
+    ) -> Result<Vec<Subscription>, Error>;
+
+    /// Inserts or replaces an event type, by name.
+    async fn put_event_type(&self, event_type: &EventType) -> Result<(), Error>;
+    /// Deletes an event type; whether there was one.
+    async fn delete_event_type(&self, name: &EventName) -> Result<bool, Error>;
+
+    /// Inserts a key.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when one with this hash is there.
+    async fn insert_key(&self, key: &ApiKey) -> Result<(), Error>;
+    /// Deletes a key; whether there was one.
+    async fn delete_key(&self, id: KeyId) -> Result<bool, Error>;
+
+    /// Accounts that hold anything, ascending by id, those after `after`.
+    async fn list_accounts(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountSummary>, Error>;
+    /// One account; `None` when it holds nothing.
+    async fn account(&self, id: &AccountId) -> Result<Option<AccountSummary>, Error>;
+    /// Durably starts the deletion of an account: its keys and subscriptions go at once, its events up to the last
+    /// one now, with their deliveries, in steps. `None` when it holds nothing.
+    async fn begin_delete_account(
+        &self,
+        id: &AccountId,
+        now: Timestamp,
+    ) -> Result<Option<DeletedAccount>, Error>;
+    /// Deletes up to `limit` more events of an account whose deletion was begun; whether it is done.
+    async fn delete_account_step(&self, deleted: &DeletedAccount, limit: usize) -> Result<bool, Error>;
+}
+
+/// What a node keeps in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Every subscription that has not ended, with its counters as last saved.
+    pub subscriptions: Vec<(Subscription, Progress)>,
+    /// Every event type.
+    pub event_types: Vec<EventType>,
+    /// Every key.
+    pub keys: Vec<ApiKey>,
+    /// Account deletions that were begun and are not done.
+    pub deletions: Vec<DeletedAccount>,
+}
+
+/// An account deletion under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedAccount {
+    /// The account.
+    pub account: AccountId,
+    /// Its events up to this one go.
+    pub through: EventSeq,
+}
+
+/// Which subscriptions to list.
+#[derive(Debug, Clone, Default)]
+pub struct SubscriptionFilter {
+    /// Of this account; else of all.
+    pub account: Option<AccountId>,
+    /// In this status. Without it, ended ones are left out; deleted ones always are.
+    pub status: Option<SubscriptionStatus>,
+    /// With this target.
+    pub target_url: Option<TargetUrl>,
+    /// That list this pattern, to the letter.
+    pub event: Option<EventPattern>,
+}
+
+/// What an account holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSummary {
+    /// The account.
+    pub id: AccountId,
+    /// When it was first seen.
+    pub created_at: Timestamp,
+    /// Its subscriptions that have not ended.
+    pub subscriptions: u64,
+    /// Its events within retention.
+    pub events: u64,
+    /// Its API keys.
+    pub api_keys: u64,
+}

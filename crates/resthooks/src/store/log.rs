@@ -1,0 +1,189 @@
+//! The write path: append events, record deliveries, lease what is due; and what a restart needs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::model::{
+    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Match, Progress,
+    SequencedEvent, SubscriptionNo, Timestamp,
+};
+
+/// The append-and-lease part of a store.
+#[async_trait]
+pub trait Log: std::fmt::Debug + Send + Sync + 'static {
+    /// How far the log goes and how far it is recorded. Asked once, at start.
+    async fn position(&self) -> Result<Position, Error>;
+
+    /// For each (account, producer's id) the event that has it, in the same order.
+    async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error>;
+
+    /// Appends events, in this order and with ascending consecutive numbers, and writes records, watermark and
+    /// progress, all in one durable transaction. The caller has made sure that no event's id is taken.
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
+
+    /// The events numbered above `after` and up to `through`, ascending, at most `limit`, each with those of its
+    /// matches that have no row yet (all, some or none).
+    async fn unrecorded(
+        &self,
+        after: EventSeq,
+        through: EventSeq,
+        limit: usize,
+    ) -> Result<Vec<Unrecorded>, Error>;
+
+    /// What waits, per subscription. Asked once, at start.
+    async fn backlog(&self) -> Result<Vec<Backlog>, Error>;
+
+    /// Takes scheduled deliveries of one subscription that are due, the longest due first. A store with several
+    /// nodes marks them as this node's until its lease ends; one with a single owner has only to leave out
+    /// `except`, which the caller still has in hand.
+    async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error>;
+
+    /// Moves up to `limit` of a subscription's waiting deliveries to another state, the oldest first, except
+    /// those in `except`. Answers how many were moved; fewer than `limit` means that none are left.
+    async fn settle(&self, ask: Settle) -> Result<usize, Error>;
+}
+
+/// How far the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Every delivery of every event up to here has a row. 0 before the first.
+    pub watermark: EventSeq,
+    /// The last event's number; 0 before the first.
+    pub last: EventSeq,
+}
+
+/// The event that has a producer's id already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior {
+    /// What its producer sent, to tell a repetition from a conflict.
+    pub digest: [u8; 32],
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// How many subscriptions it matched.
+    pub matched: usize,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Events to append.
+    pub events: Vec<Arc<Event>>,
+    /// Deliveries' next states. A key occurs at most once.
+    pub records: Vec<Record>,
+    /// When set, all deliveries of all events up to here have rows now (with this batch).
+    pub watermark: Option<EventSeq>,
+    /// Subscriptions' counters as they stand after this batch's events. Given with every watermark for each
+    /// subscription that has changed since the last one.
+    pub progress: Vec<(SubscriptionNo, Progress)>,
+    /// The time of writing.
+    pub now: Timestamp,
+}
+
+/// What a commit gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of the batch's first event; the others follow. Meaningless when it had none.
+    pub first: EventSeq,
+}
+
+/// A delivery's next state, and the attempt that led to it, if one did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which delivery.
+    pub key: DeliveryKey,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its place in its subscription's order.
+    pub sequence: u64,
+    /// Whether it has a row already: then that is changed (if it is still there), else one is inserted.
+    pub has_row: bool,
+    /// Its state from now on; never `Pending`.
+    pub status: DeliveryStatus,
+    /// Why, for dead, cancelled and held ones.
+    pub reason: Option<String>,
+    /// When it is tried next; with `Scheduled` only.
+    pub next_attempt_at: Option<Timestamp>,
+    /// How many attempts have been made.
+    pub attempts: u32,
+    /// The attempt that has just been made.
+    pub attempt: Option<Attempt>,
+    /// A manual attempt that failed: only the attempt and the count are written when the row exists; its status,
+    /// reason and next attempt stay as they are stored.
+    pub keep_state: bool,
+}
+
+/// An event above the watermark, as a restart finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// The event.
+    pub event: SequencedEvent,
+    /// Its matches that have no row.
+    pub missing: Vec<Match>,
+}
+
+/// What waits for one subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// The subscription.
+    pub subscription: SubscriptionNo,
+    /// When its first scheduled delivery is due; `None` when all that waits is held.
+    pub next_due: Option<Timestamp>,
+    /// Scheduled deliveries.
+    pub scheduled: u64,
+    /// Held deliveries.
+    pub held: u64,
+}
+
+/// Which due deliveries to take.
+#[derive(Debug, Clone)]
+pub struct LeaseDue {
+    /// Of this subscription.
+    pub subscription: SubscriptionNo,
+    /// Due at or before this moment.
+    pub now: Timestamp,
+    /// At most so many (from 1).
+    pub limit: usize,
+    /// These are in hand already.
+    pub except: Vec<EventSeq>,
+}
+
+/// What was taken.
+#[derive(Debug, Clone, Default)]
+pub struct Leased {
+    /// The deliveries, the longest due first.
+    pub deliveries: Vec<LeasedDelivery>,
+    /// When the next one of this subscription is due (maybe already), beside these and `except`.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A due delivery with its event.
+#[derive(Debug, Clone)]
+pub struct LeasedDelivery {
+    /// The event.
+    pub event: SequencedEvent,
+    /// Its place in its subscription's order.
+    pub sequence: u64,
+    /// How many attempts have been made.
+    pub attempts: u32,
+}
+
+/// A move of a subscription's waiting deliveries from one state to another.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// Of this subscription.
+    pub subscription: SubscriptionNo,
+    /// Those in this state (`Scheduled` or `Held`).
+    pub from: DeliveryStatus,
+    /// Get this one (`Scheduled`, `Held` or `Cancelled`).
+    pub to: DeliveryStatus,
+    /// With this reason.
+    pub reason: Option<String>,
+    /// The time of writing; those moved to `Scheduled` are due at it.
+    pub now: Timestamp,
+    /// At most so many (from 1).
+    pub limit: usize,
+    /// Not these.
+    pub except: Vec<EventSeq>,
+}
