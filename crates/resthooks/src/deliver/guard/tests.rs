@@ -1,0 +1,250 @@
+//! Every range at its first and last address and just outside it, every literal form, and what the allow-list allows.
+
+use super::*;
+
+fn blocked(address: &str) -> Option<&'static str> {
+    Policy::default().check_address(address.parse().unwrap(), "hooks.example.com").err().map(|b| b.range)
+}
+
+/// First, last, and the public neighbours where there are any.
+const RANGES: &[(&str, &str, &str, &str, &str)] = &[
+    ("0.0.0.0", "0.255.255.255", "this network", "", "1.0.0.0"),
+    ("10.0.0.0", "10.255.255.255", "private", "9.255.255.255", "11.0.0.0"),
+    ("100.64.0.0", "100.127.255.255", "shared", "100.63.255.255", "100.128.0.0"),
+    ("127.0.0.0", "127.255.255.255", "loopback", "126.255.255.255", "128.0.0.0"),
+    ("169.254.0.0", "169.254.255.255", "link-local", "169.253.255.255", "169.255.0.0"),
+    ("169.254.169.254", "169.254.170.2", "link-local", "", ""),
+    ("172.16.0.0", "172.31.255.255", "private", "172.15.255.255", "172.32.0.0"),
+    ("192.0.0.0", "192.0.0.255", "protocol assignments", "191.255.255.255", "192.0.1.0"),
+    ("192.0.2.0", "192.0.2.255", "documentation", "192.0.1.255", "192.0.3.0"),
+    ("192.31.196.0", "192.31.196.255", "AS112", "192.31.195.255", "192.31.197.0"),
+    ("192.52.193.0", "192.52.193.255", "AMT", "192.52.192.255", "192.52.194.0"),
+    ("192.88.99.0", "192.88.99.255", "6to4 relay", "192.88.98.255", "192.88.100.0"),
+    ("192.168.0.0", "192.168.255.255", "private", "192.167.255.255", "192.169.0.0"),
+    ("192.175.48.0", "192.175.48.255", "AS112", "192.175.47.255", "192.175.49.0"),
+    ("198.18.0.0", "198.19.255.255", "benchmarking", "198.17.255.255", "198.20.0.0"),
+    ("198.51.100.0", "198.51.100.255", "documentation", "198.51.99.255", "198.51.101.0"),
+    ("203.0.113.0", "203.0.113.255", "documentation", "203.0.112.255", "203.0.114.0"),
+    ("224.0.0.0", "239.255.255.255", "multicast", "223.255.255.255", ""),
+    ("240.0.0.0", "255.255.255.254", "reserved", "", ""),
+    ("255.255.255.255", "255.255.255.255", "broadcast", "", ""),
+    ("::", "::", "unspecified", "", ""),
+    ("::1", "::1", "loopback", "", ""),
+    ("::2", "::ffff:ffff", "IPv4-compatible", "", ""),
+    ("::ffff:0:0", "::ffff:ffff:ffff", "IPv4-mapped", "", ""),
+    ("::ffff:8.8.8.8", "::ffff:127.0.0.1", "IPv4-mapped", "", ""),
+    ("64:ff9b::", "64:ff9b::ffff:ffff", "NAT64", "", ""),
+    ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "local NAT64", "", ""),
+    ("64:ff9b:2::", "64:ff9b:ffff::", "not global unicast", "", ""),
+    ("100::", "100::ffff:ffff:ffff:ffff", "discard", "", ""),
+    ("100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff", "dummy", "", ""),
+    ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "Teredo", "2000:ffff::", ""),
+    ("2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "protocol assignments", "", "2001:200::"),
+    (
+        "2001:db8::",
+        "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+        "documentation",
+        "2001:db7:ffff::",
+        "2001:db9::",
+    ),
+    ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "6to4", "2001:ffff::", "2003::"),
+    ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff", "AS112", "2620:4f:7fff::", "2620:4f:8001::"),
+    ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "documentation", "3ffe:ffff::", "3fff:1000::"),
+    ("4000::", "5eff:ffff::", "not global unicast", "3fff:ffff::", ""),
+    ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "segment routing", "", ""),
+    ("5f01::", "fbff:ffff::", "not global unicast", "", ""),
+    ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "unique local", "", ""),
+    ("fe00::", "fe7f:ffff::", "not global unicast", "", ""),
+    ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "link-local", "", ""),
+    ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "site-local", "", ""),
+    ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "multicast", "", ""),
+];
+
+#[test]
+fn every_special_range_is_blocked_to_its_ends_and_no_further() {
+    for (first, last, name, before, after) in RANGES {
+        for inside in [first, last] {
+            assert!(
+                blocked(inside).is_some_and(|range| range.starts_with(name)),
+                "{inside}: {:?}",
+                blocked(inside)
+            );
+        }
+        for outside in [before, after].into_iter().filter(|a| !a.is_empty()) {
+            assert_eq!(blocked(outside), None, "{outside}");
+        }
+    }
+    for public in ["1.1.1.1", "8.8.8.8", "93.184.216.34", "2606:4700::1111", "2a00:1450::1", "2000::"] {
+        assert_eq!(blocked(public), None, "{public}");
+    }
+}
+
+#[test]
+fn every_way_to_write_a_blocked_address_is_refused() {
+    let policy = Policy::default();
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "0x7f.1",
+        "0x7f000001",
+        "2130706433",
+        "017700000001",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "１２７.0.0.1",
+        "0",
+        "0.0.0.0",
+        "10.0.0.1",
+        "192.168.1",
+        "172.16.0.1",
+        "169.254.169.254",
+        "0xa9fea9fe",
+        "255.255.255.255",
+        "[::]",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::127.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b::10.0.0.1]",
+        "[2002:7f00:1::]",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[ff02::1]",
+        "[2001:db8::1]",
+        "[2001::1]",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "localhost.localdomain",
+        "printer.local",
+        "metadata",
+        "metadata.google.internal",
+        "instance-data.ec2.internal",
+        "instance-data",
+        "router.home.arpa",
+    ] {
+        let target: TargetUrl = format!("https://{host}/x").parse().unwrap();
+        assert!(policy.check_url(&target).is_err(), "{host} is {target}");
+    }
+    for host in
+        ["example.com", "8.8.8.8", "[2606:4700::1111]", "notlocalhost.com", "local.example", "mylocalhost"]
+    {
+        let target: TargetUrl = format!("https://{host}/x").parse().unwrap();
+        assert_eq!(policy.check_url(&target), Ok(()), "{host}");
+    }
+}
+
+#[test]
+fn http_is_a_leave_of_its_own() {
+    let target: TargetUrl = "http://10.0.0.1/".parse().unwrap();
+    let allowed = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut policy = Policy { allowed, ..Policy::default() };
+    assert_eq!(policy.check_url(&target), Err(Invalid::new("must be an https URL")));
+    policy.allow_http = true;
+    assert_eq!(policy.check_url(&target), Ok(()));
+    assert_eq!(policy.check_url(&"http://example.com/".parse().unwrap()), Ok(()));
+    policy.allowed.clear();
+    assert!(policy.check_url(&target).is_err());
+    policy.allow_private = true;
+    assert_eq!(policy.check_url(&target), Ok(()));
+    assert_eq!(policy.check_url(&"http://localhost/".parse().unwrap()), Ok(()));
+}
+
+fn allowing(entries: &[&str]) -> Policy {
+    Policy { allowed: entries.iter().map(|entry| entry.parse().unwrap()).collect(), ..Policy::default() }
+}
+
+#[test]
+fn a_network_allows_its_addresses_alone() {
+    let policy = allowing(&["10.1.0.0/16", "192.168.7.7", "fd00:1::/32", "[fd00:2::7]"]);
+    for (address, allowed) in [
+        ("10.1.255.255", true),
+        ("10.2.0.0", false),
+        ("192.168.7.7", true),
+        ("192.168.7.8", false),
+        ("fd00:1::9", true),
+        ("fd00:2::7", true),
+        ("fd00:2::8", false),
+        ("::ffff:10.1.0.1", false),
+        ("9.9.9.9", true),
+    ] {
+        assert_eq!(
+            policy.check_address(address.parse().unwrap(), "any.example").is_ok(),
+            allowed,
+            "{address}"
+        );
+    }
+    assert_eq!(policy.check_url(&"https://10.1.2.3/".parse().unwrap()), Ok(()));
+    assert_eq!(
+        policy.check_url(&"https://hooks.internal/".parse().unwrap()),
+        Ok(()),
+        "judged when it is resolved"
+    );
+}
+
+#[test]
+fn a_name_allows_whatever_it_resolves_to() {
+    let policy = allowing(&["Hooks.Corp.example", "*.svc.internal", "localhost"]);
+    let private: IpAddr = "10.0.0.1".parse().unwrap();
+    for (name, allowed) in [
+        ("hooks.corp.example", true),
+        ("HOOKS.corp.example.", true),
+        ("x.hooks.corp.example", false),
+        ("corp.example", false),
+        ("a.svc.internal", true),
+        ("a.b.svc.internal", true),
+        ("svc.internal", false),
+        ("asvc.internal", false),
+        (".svc.internal", false),
+        ("localhost", true),
+        ("a.localhost", false),
+        ("", false),
+    ] {
+        assert_eq!(policy.check_address(private, name).is_ok(), allowed, "{name}");
+    }
+    assert_eq!(policy.check_url(&"https://localhost/".parse().unwrap()), Ok(()));
+    assert_eq!(policy.check_url(&"https://a.svc.internal/".parse().unwrap()), Ok(()));
+    assert!(policy.check_url(&"https://svc.internal/".parse().unwrap()).is_err());
+}
+
+#[test]
+fn allow_list_entries_are_read_and_shown() {
+    for (given, shown) in [
+        ("10.1.2.3/16", "10.1.0.0/16"),
+        ("10.1.2.3", "10.1.2.3/32"),
+        ("::1", "::1/128"),
+        ("[::1]", "::1/128"),
+        ("fd00::/8", "fd00::/8"),
+        ("Example.COM", "example.com"),
+        ("*.Example.com", "*.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("example.com.", "example.com"),
+        ("0x7f.1", "127.0.0.1/32"),
+    ] {
+        assert_eq!(given.parse::<Allow>().unwrap().to_string(), shown, "{given}");
+    }
+    for bad in [
+        "",
+        "10.0.0.0/33",
+        "a/b",
+        "https://example.com",
+        "example.com:80",
+        "*",
+        "*.",
+        "a.*.b",
+        "**.a",
+        "a b",
+        ".",
+    ] {
+        assert!(bad.parse::<Allow>().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn what_is_blocked_says_why() {
+    let blocked = Policy::default().check_address("169.254.169.254".parse().unwrap(), "x").unwrap_err();
+    assert_eq!(blocked.to_string(), "169.254.169.254 is not a public address (link-local, 169.254.0.0/16)");
+}

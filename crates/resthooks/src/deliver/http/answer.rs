@@ -1,0 +1,167 @@
+//! What came of one request: an answer, cut to what is kept, or a failure.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, response};
+
+use super::Failure;
+use super::limits::{BODY_KEPT, BODY_READ, HEADER_BYTES_KEPT, HEADERS_KEPT};
+use crate::model::Timestamp;
+
+/// One request and what came of it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The address that was connected to, once there was one.
+    pub address: Option<SocketAddr>,
+    /// From the begin to the end of the (cut) answer.
+    pub duration: Duration,
+    /// The answer, once its head was complete; else why there is none.
+    pub answer: Result<Answer, Failure>,
+}
+
+/// An answer whose head arrived whole. Its status counts, whatever became of its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers in their order, values as lossy UTF-8; at most 64 of them, and 8 KiB.
+    pub headers: Vec<(String, String)>,
+    /// The first 16 KiB of the body as lossy UTF-8.
+    pub body: String,
+    /// Whether the body was longer than what is kept, broke off, or did not end in time.
+    pub truncated: bool,
+    /// What `Retry-After` asked for, from now on.
+    pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    pub(super) fn new(head: &response::Parts, body: Kept, now: Timestamp) -> Self {
+        Self {
+            status: head.status.as_u16(),
+            headers: kept_headers(&head.headers),
+            truncated: !body.is_complete || body.read > BODY_KEPT,
+            body: text(body.bytes),
+            retry_after: retry_after(&head.headers, now),
+        }
+    }
+}
+
+/// The part of a body that is kept, and how much was read.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    bytes: Vec<u8>,
+    read: usize,
+    is_complete: bool,
+}
+
+impl Kept {
+    /// Takes the next piece; says whether to read on.
+    pub(super) fn push(&mut self, piece: &[u8]) -> bool {
+        let room = BODY_KEPT - self.bytes.len();
+        self.bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        self.read = self.read.saturating_add(piece.len());
+        self.read <= BODY_READ
+    }
+
+    /// Says that the body has ended as it should.
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
+    }
+}
+
+fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut room = HEADER_BYTES_KEPT;
+    let fits = |(name, value): &(&http::HeaderName, &http::HeaderValue)| {
+        let size = name.as_str().len() + value.len();
+        let fits = size <= room;
+        room = if fits { room - size } else { 0 };
+        fits
+    };
+    let owned = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    headers.iter().take(HEADERS_KEPT).take_while(fits).map(owned).collect()
+}
+
+/// Lossy, but a character that the cut broke is left out.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let is_cut = error.utf8_error().error_len().is_none();
+        let end = if is_cut { error.utf8_error().valid_up_to() } else { error.as_bytes().len() };
+        String::from_utf8_lossy(error.as_bytes().get(..end).unwrap_or_default()).into_owned()
+    })
+}
+
+/// Seconds, or an HTTP date; a date that has passed asks for no wait. More than ten years is read as ten.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    const MOST: Duration = Duration::from_secs(3650 * 86_400);
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let asked = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        value.parse().map_or(MOST, Duration::from_secs)
+    } else {
+        let date = httpdate::parse_http_date(value).ok()?;
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
+        date.duration_since(now).unwrap_or_default()
+    };
+    Some(asked.min(MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &'static str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, http::HeaderValue::from_static(value));
+        retry_after(&headers, Timestamp::parse("2026-01-02T03:04:05Z").unwrap())
+    }
+
+    #[test]
+    fn retry_after_in_both_forms() {
+        for (value, seconds) in [
+            ("120", Some(120)),
+            (" 7 ", Some(7)),
+            ("0", Some(0)),
+            ("99999999999999999999", Some(315_360_000)),
+            ("Fri, 02 Jan 2026 03:06:05 GMT", Some(120)),
+            ("Fri, 02 Jan 2026 03:04:00 GMT", Some(0)),
+            ("Friday, 02-Jan-26 03:04:15 GMT", Some(10)),
+            ("Fri Jan  2 03:04:15 2026", Some(10)),
+            ("", None),
+            ("-5", None),
+            ("+5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("120, 130", None),
+        ] {
+            assert_eq!(asked(value), seconds.map(Duration::from_secs), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_cut_between_characters() {
+        let mut kept = Kept::default();
+        assert!(kept.push(&vec![b'a'; BODY_KEPT - 1]));
+        assert!(kept.push("ü".as_bytes()));
+        assert!(kept.push(&vec![b'b'; BODY_READ - BODY_KEPT - 1]));
+        assert!(!kept.push(b"c"));
+        assert_eq!(text(kept.bytes), "a".repeat(BODY_KEPT - 1));
+        assert_eq!(text(vec![b'a', 0xff, b'b']), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn headers_are_kept_up_to_their_bounds() {
+        let mut headers = HeaderMap::new();
+        for n in 0..100 {
+            headers.append("x-many", http::HeaderValue::from(n));
+        }
+        assert_eq!(kept_headers(&headers).len(), HEADERS_KEPT);
+        headers.clear();
+        headers.append("a", http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+        headers.append("b", "x".repeat(HEADER_BYTES_KEPT).parse().unwrap());
+        headers.append("c", http::HeaderValue::from_static("late"));
+        assert_eq!(kept_headers(&headers), [("a".to_owned(), "caf\u{fffd}".to_owned())]);
+    }
+}

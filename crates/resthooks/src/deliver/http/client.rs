@@ -1,0 +1,199 @@
+//! The client: one POST from its target to its exchange.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HOST, HeaderMap};
+use http::{Method, Request};
+use rustls::pki_types::CertificateDer;
+
+use super::connect::{Connected, Connector, Tls, Unconnected};
+use super::h1::{Deadlines, H1, Sent};
+use super::h2::H2;
+use super::pool::{Bounds, Connection, Pool};
+use super::target::Parts;
+use super::{Answer, Body, Exchange, Failure, SetupError, Target, tls};
+use crate::deliver::guard::Policy;
+use crate::deliver::resolver::Resolver;
+use crate::env::Clock;
+
+/// What a client is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which addresses may be connected to.
+    pub policy: Policy,
+    /// Resolves names.
+    pub resolver: Arc<dyn Resolver>,
+    /// All timeouts are this clock's.
+    pub clock: Arc<dyn Clock>,
+    /// How long a connection may take to be open: name, TCP and TLS. 5 s.
+    pub connect_timeout: Duration,
+    /// How long a request may take in all. 15 s.
+    pub total_timeout: Duration,
+    /// How long an answer's body may take after its head. 5 s.
+    pub body_timeout: Duration,
+    /// How long an unused connection is kept. 4 s: servers commonly close after 5.
+    pub idle_timeout: Duration,
+    /// The most unused connections kept to one origin. 64.
+    pub max_idle_per_origin: usize,
+    /// The most unused connections kept in all. 1,024.
+    pub max_idle_total: usize,
+    /// Certificate authorities trusted beside those of the web.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new(policy: Policy, resolver: Arc<dyn Resolver>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            policy,
+            resolver,
+            clock,
+            connect_timeout: Duration::from_secs(5),
+            total_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(4),
+            max_idle_per_origin: 64,
+            max_idle_total: 1024,
+            extra_roots: Vec::new(),
+        }
+    }
+}
+
+/// Sends requests to targets. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    connector: Arc<Connector>,
+    pool: Arc<Pool>,
+    clock: Arc<dyn Clock>,
+    total_timeout: Duration,
+    body_timeout: Duration,
+}
+
+impl Client {
+    /// Makes a client. Opens nothing.
+    ///
+    /// # Errors
+    /// When TLS can't be set up with these options.
+    pub fn new(options: Options) -> Result<Self, SetupError> {
+        let bounds = Bounds {
+            per_origin: options.max_idle_per_origin,
+            total: options.max_idle_total,
+            idle_timeout: options.idle_timeout,
+        };
+        let connector = Connector {
+            policy: options.policy,
+            resolver: options.resolver,
+            clock: Arc::clone(&options.clock),
+            tls: Tls(tls::connector(options.extra_roots)?),
+            timeout: options.connect_timeout,
+        };
+        Ok(Self {
+            connector: Arc::new(connector),
+            pool: Pool::new(bounds, Arc::clone(&options.clock)),
+            clock: options.clock,
+            total_timeout: options.total_timeout,
+            body_timeout: options.body_timeout,
+        })
+    }
+
+    /// Makes one POST. `host` and `content-length` are set here; room for them in `headers` saves growing it. Must be
+    /// called within a Tokio runtime. Dropping the future closes the connection that it uses.
+    pub async fn post(&self, target: &Target, headers: HeaderMap, body: Body) -> Exchange {
+        let started = self.clock.monotonic();
+        let (address, answer) = match target.parts() {
+            Ok(target) => {
+                let mut request = Request::new(body);
+                *request.method_mut() = Method::POST;
+                *request.headers_mut() = headers;
+                let total_at = started + self.total_timeout;
+                let by = Deadlines { total_at, total: self.total_timeout, body: self.body_timeout };
+                self.exchange(target, request, by).await
+            }
+            Err(invalid) => (None, Err(invalid.clone())),
+        };
+        Exchange { address, duration: self.clock.monotonic().saturating_sub(started), answer }
+    }
+
+    /// How many unused or shared connections are kept open.
+    #[must_use]
+    pub fn idle_connections(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Goes through the kept connections until one takes the request, else opens one. A request is tried on another
+    /// connection only when it comes back unsent.
+    async fn exchange(&self, target: &Parts, mut request: Request<Body>, by: Deadlines) -> Ended {
+        while let Some(connection) = self.pool.take(&target.origin, self.clock.monotonic()) {
+            match self.send(target, connection, request, by).await {
+                Ok(ended) => return ended,
+                Err(unsent) => request = *unsent,
+            }
+        }
+        // Boxed: opening is rare and its state is large.
+        let connection = match Box::pin(self.open(target, by)).await {
+            Ok(connection) => connection,
+            Err(unconnected) => return (unconnected.address, Err(unconnected.failure)),
+        };
+        let address = connection.address();
+        let sent = self.send(target, connection, request, by).await;
+        sent.unwrap_or_else(|_unsent| (Some(address), Err(Failure::closed())))
+    }
+
+    async fn open(&self, target: &Parts, by: Deadlines) -> Result<Connection, Unconnected> {
+        let Connected { transport, address, is_http2 } = self.connector.connect(target, by.total_at).await?;
+        let failed = |error| Unconnected { address: Some(address), failure: Failure::exchange(&error) };
+        if is_http2 {
+            let opened = H2::open(transport, address, self.clock.monotonic()).await.map_err(failed)?;
+            return Ok(Connection::Http2(self.pool.share(&target.origin, opened)));
+        }
+        let opened = H1::open(transport, address, Arc::clone(&self.clock), by.total_at).await;
+        opened.map(Connection::Http1).map_err(failed)
+    }
+
+    /// Sends on a connection, and keeps it if it can be used again. The error is the unsent request.
+    async fn send(
+        &self,
+        target: &Parts,
+        connection: Connection,
+        mut request: Request<Body>,
+        by: Deadlines,
+    ) -> Result<Ended, Box<Request<Body>>> {
+        let address = Some(connection.address());
+        match connection {
+            Connection::Http1(connection) => {
+                request.headers_mut().entry(HOST).or_insert_with(|| target.host_header.clone());
+                *request.uri_mut() = target.path.clone();
+                match connection.send(request, by).await {
+                    Sent::Answered(answer, reusable) => {
+                        if let Some(connection) = reusable {
+                            self.pool.put(&target.origin, connection, self.clock.monotonic());
+                        }
+                        Ok((address, Ok(answer)))
+                    }
+                    Sent::Failed(failure) => Ok((address, Err(failure))),
+                    Sent::Unsent(request) => Err(request),
+                }
+            }
+            Connection::Http2(connection) => {
+                // The authority says it; beside it a host header is only a chance to differ.
+                request.headers_mut().remove(HOST);
+                *request.uri_mut() = target.absolute.clone();
+                let sent = connection.clone().send(request, &self.clock, by).await;
+                if matches!(sent, Sent::Unsent(_)) || connection.is_closed() {
+                    self.pool.forget(&target.origin, &connection);
+                }
+                match sent {
+                    Sent::Answered(answer, _) => Ok((address, Ok(answer))),
+                    Sent::Failed(failure) => Ok((address, Err(failure))),
+                    Sent::Unsent(request) => Err(request),
+                }
+            }
+        }
+    }
+}
+
+/// The address that was connected to, and what came of the request.
+type Ended = (Option<SocketAddr>, Result<Answer, Failure>);

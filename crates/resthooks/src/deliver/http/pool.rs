@@ -1,0 +1,195 @@
+//! Idle connections, by origin.
+//!
+//! HTTP/1.1 connections are taken out to be used and put back afterwards, the last one first, so that those that a
+//! falling load leaves over grow old and are closed. An HTTP/2 connection stays and is shared. The lock is held for
+//! moments, never while something is waited for or a connection is closed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::h1::H1;
+use super::h2::H2;
+use crate::env::Clock;
+
+/// How many connections are kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) per_origin: usize,
+    pub(super) total: usize,
+    pub(super) idle_timeout: Duration,
+}
+
+/// A connection to send on.
+pub(super) enum Connection {
+    Http1(Box<H1>),
+    Http2(H2),
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    bounds: Bounds,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    origins: HashMap<Arc<str>, Origin>,
+    /// How many connections are kept in all.
+    count: usize,
+    /// Whether a sweeper runs.
+    is_swept: bool,
+}
+
+/// Connections to one origin; the longest idle first.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "connections are large and move in and out with every request")]
+struct Origin {
+    http1: Vec<Box<H1>>,
+    http2: Option<H2>,
+}
+
+impl Pool {
+    pub(super) fn new(bounds: Bounds, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { bounds, clock, state: Mutex::default() })
+    }
+
+    /// An idle or shared connection of the origin, if one is kept. It may have been closed meanwhile.
+    pub(super) fn take(&self, origin: &str, now: Duration) -> Option<Connection> {
+        let fresh_since = now.saturating_sub(self.bounds.idle_timeout);
+        let mut state = self.lock();
+        let kept = state.origins.get_mut(origin)?;
+        if let Some(shared) = &mut kept.http2 {
+            if !shared.is_closed() {
+                shared.used_at = now;
+                return Some(Connection::Http2(shared.clone()));
+            }
+            let closed = kept.http2.take();
+            state.count -= usize::from(closed.is_some());
+            return None;
+        }
+        let last = kept.http1.pop()?;
+        state.count -= 1;
+        drop(state);
+        // The rest have been idle for longer still: they are left to the sweeper.
+        (last.idle_since >= fresh_since).then_some(Connection::Http1(last))
+    }
+
+    /// Keeps a connection whose answer was read to the end.
+    pub(super) fn put(self: &Arc<Self>, origin: &Arc<str>, mut connection: Box<H1>, now: Duration) {
+        connection.idle_since = now;
+        let mut state = self.lock();
+        let is_full = state.count >= self.bounds.total;
+        let kept = state.entry(origin);
+        let displaced = if kept.http1.len() >= self.bounds.per_origin || is_full {
+            // The longest idle of the origin goes, or the new one where there is no other.
+            if kept.http1.is_empty() {
+                Some(connection)
+            } else {
+                let oldest = kept.http1.remove(0);
+                kept.http1.push(connection);
+                Some(oldest)
+            }
+        } else {
+            kept.http1.push(connection);
+            state.count += 1;
+            None
+        };
+        self.sweep_later(state);
+        drop(displaced);
+    }
+
+    /// Shares an HTTP/2 connection; answers the one to use, which is another's where that came first.
+    pub(super) fn share(self: &Arc<Self>, origin: &Arc<str>, connection: H2) -> H2 {
+        let mut state = self.lock();
+        let is_full = state.count >= self.bounds.total;
+        let kept = state.entry(origin);
+        if let Some(first) = kept.http2.as_ref().filter(|first| !first.is_closed()) {
+            return first.clone();
+        }
+        let had_one = kept.http2.is_some();
+        if had_one || !is_full {
+            kept.http2 = Some(connection.clone());
+            state.count += usize::from(!had_one);
+        }
+        self.sweep_later(state);
+        connection
+    }
+
+    /// Shares this HTTP/2 connection no longer; what is in flight on it goes on.
+    pub(super) fn forget(&self, origin: &str, connection: &H2) {
+        let mut state = self.lock();
+        if let Some(kept) = state.origins.get_mut(origin)
+            && kept.http2.as_ref().is_some_and(|shared| shared.is_same(connection))
+        {
+            kept.http2 = None;
+            state.count -= 1;
+        }
+    }
+
+    /// How many connections are kept.
+    pub(super) fn len(&self) -> usize {
+        self.lock().count
+    }
+
+    /// Closes what has been idle for too long; answers whether anything is left.
+    fn sweep(&self) -> bool {
+        let fresh_since = self.clock.monotonic().saturating_sub(self.bounds.idle_timeout);
+        let mut expired: Vec<Box<H1>> = Vec::new();
+        let mut closed: Vec<H2> = Vec::new();
+        let mut state = self.lock();
+        state.origins.retain(|_, kept| {
+            let old = kept.http1.partition_point(|connection| connection.idle_since < fresh_since);
+            expired.extend(kept.http1.drain(..old));
+            closed.extend(kept.http2.take_if(|shared| shared.used_at < fresh_since || shared.is_closed()));
+            !kept.http1.is_empty() || kept.http2.is_some()
+        });
+        state.count -= expired.len() + closed.len();
+        state.is_swept = state.count > 0;
+        state.is_swept
+    }
+
+    /// Sees to it that a task closes idle connections while there are any: nobody polls them, so that one that its
+    /// peer has closed would otherwise hold its socket until its origin is asked again.
+    fn sweep_later(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.is_swept || state.count == 0 {
+            return;
+        }
+        state.is_swept = true;
+        drop(state);
+        let pool: Weak<Self> = Arc::downgrade(self);
+        let (clock, pause) = (Arc::clone(&self.clock), self.bounds.idle_timeout / 2);
+        tokio::spawn(async move {
+            loop {
+                clock.sleep(pause.max(Duration::from_millis(10))).await;
+                if !pool.upgrade().is_some_and(|pool| pool.sweep()) {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn entry(&mut self, origin: &Arc<str>) -> &mut Origin {
+        // Not `entry`: that would count a reference up and down for every request.
+        if !self.origins.contains_key(origin) {
+            self.origins.insert(Arc::clone(origin), Origin::default());
+        }
+        self.origins.get_mut(origin).expect("inserted when it was absent")
+    }
+}
+
+impl Connection {
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        match self {
+            Self::Http1(connection) => connection.address,
+            Self::Http2(connection) => connection.address(),
+        }
+    }
+}
