@@ -22,6 +22,10 @@ pub const MAX_CUSTOM_HEADER_BYTES: usize = 8 * 1024;
 pub const MAX_SCHEMA_BYTES: usize = 256 * 1024;
 /// The largest `sample` of an event type, in bytes of JSON.
 pub const MAX_SAMPLE_BYTES: usize = 256 * 1024;
+/// The deepest nesting of metadata, schemas and samples: they are stored and shown inside other JSON.
+pub const MAX_JSON_DEPTH: usize = 64;
+/// The longest name of an API key, in bytes.
+pub const MAX_KEY_NAME_BYTES: usize = 128;
 /// The longest order, debounce key, key name and resource URL, in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
 /// The longest resource URL or template, in bytes.

@@ -1,9 +1,19 @@
 //! Accounts: what they hold, and deleting all of it.
 
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::order::page_limit;
+use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
-use crate::model::AccountId;
-use crate::store::{AccountSummary, Page};
+use crate::model::{AccountId, Subscription, SubscriptionStatus, Timestamp};
+use crate::store::{AccountSummary, DeletedAccount, Page};
+
+/// Events that are deleted in one transaction: few enough that what else is written waits only briefly.
+const STEP: usize = 500;
+/// How long a deletion waits when the store can't go on.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl Hooks {
     /// Accounts that hold anything, ascending by id.
@@ -11,7 +21,9 @@ impl Hooks {
     /// # Errors
     /// When the store can't be read.
     pub async fn accounts(&self, page: Page<AccountId>) -> Result<List<AccountSummary, AccountId>, Error> {
-        todo!()
+        let limit = page_limit(page.limit);
+        let found = self.core.store.list_accounts(page.after.as_ref(), limit + 1).await?;
+        Ok(List::cut(found, limit, |account| account.id.clone()))
     }
 
     /// What one account holds.
@@ -19,15 +31,83 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] when it holds nothing.
     pub async fn account(&self, id: &AccountId) -> Result<AccountSummary, Error> {
-        todo!()
+        self.core.store.account(id).await?.ok_or(Error::NotFound)
     }
 
     /// Deletes all that is an account's: keys and subscriptions at once, events and deliveries until the answer.
     /// A crash in between is made up for at the next start.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it holds nothing.
+    /// [`Error::NotFound`] when it holds nothing. When the store can't go on: what is left is deleted later.
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), Error> {
-        todo!()
+        let id = id.clone();
+        let rest = self
+            .core
+            .in_order(move |core| async move {
+                let now = core.options.clock.now();
+                let deleted = core.store.begin_delete_account(&id, now).await?.ok_or(Error::NotFound)?;
+                core.forget_account(&id, now);
+                // Begun here, within the change: it goes on though the caller may be gone by now.
+                Ok(tokio::spawn(delete_rest(Arc::downgrade(&core), deleted)))
+            })
+            .await?;
+        rest.await.unwrap_or_else(|_| Err(Error::Internal("the deletion was broken off".to_owned())))
     }
+}
+
+impl Core {
+    /// Takes an account's keys and subscriptions out of memory, and tells dispatch.
+    fn forget_account(&self, id: &AccountId, now: Timestamp) {
+        self.keyring.remove_account(id);
+        for live in self.index.all().into_iter().filter(|live| live.subscription.account == *id) {
+            let no = live.subscription.no;
+            let status = SubscriptionStatus::Deleted;
+            self.index.apply(Subscription { status, updated_at: now, ..live.subscription.clone() });
+            self.subscription_changed(no);
+        }
+    }
+}
+
+/// Takes up the deletions that an earlier run began.
+pub(crate) fn resume_deletions(core: &Arc<Core>, deletions: Vec<DeletedAccount>) {
+    for deleted in deletions {
+        tokio::spawn(retry(Arc::downgrade(core), deleted));
+    }
+}
+
+/// Deletes an account's events; when the store can't go on, says so and tries again behind it.
+async fn delete_rest(core: Weak<Core>, deleted: DeletedAccount) -> Result<(), Error> {
+    let result = delete_events(&core, &deleted).await;
+    if result.is_err() {
+        tokio::spawn(async move {
+            pause(&core).await;
+            retry(core, deleted).await;
+        });
+    }
+    result
+}
+
+async fn retry(core: Weak<Core>, deleted: DeletedAccount) {
+    while let Err(error) = delete_events(&core, &deleted).await {
+        tracing::warn!(account = %deleted.account, %error, "an account's deletion waits for the store");
+        pause(&core).await;
+    }
+}
+
+async fn pause(core: &Weak<Core>) {
+    let sleep = core.upgrade().map(|core| core.options.clock.sleep(RETRY_AFTER));
+    if let Some(sleep) = sleep {
+        sleep.await;
+    }
+}
+
+/// Deletes an account's events step by step. Ends early when the engine is no more: it must not be kept alive, with
+/// its hold on the store, by what the next start takes up.
+async fn delete_events(core: &Weak<Core>, deleted: &DeletedAccount) -> Result<(), Error> {
+    while let Some(core) = core.upgrade() {
+        if core.store.delete_account_step(deleted, STEP).await? {
+            break;
+        }
+    }
+    Ok(())
 }

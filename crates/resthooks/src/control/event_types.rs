@@ -1,8 +1,15 @@
 //! The catalogue of event types.
 
+use std::sync::Arc;
+
+use super::order::page_limit;
+use super::validate::Findings;
+use crate::catalog::Entry;
+use crate::core::Core;
 use crate::error::Error;
-use crate::hooks::{Hooks, List, Scope};
-use crate::model::{EventName, EventType};
+use crate::hooks::{Hooks, List};
+use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_EVENT_TYPES, MAX_SAMPLE_BYTES, MAX_SCHEMA_BYTES};
+use crate::model::{EventName, EventType, Timestamp};
 use crate::store::Page;
 
 /// What an event type is registered with.
@@ -30,7 +37,17 @@ impl Hooks {
         name: EventName,
         input: EventTypeInput,
     ) -> Result<EventType, Error> {
-        todo!()
+        let entry = judge(name, input, self.core.options.clock.now())?;
+        self.core
+            .in_order(|core| async move {
+                let name = &entry.event_type.name;
+                if core.catalog.get(name).is_some() {
+                    let detail = format!("the event type {name} is registered already");
+                    return Err(Error::Conflict { code: "already_exists", detail });
+                }
+                core.store_event_type(entry).await.map(|entry| entry.event_type.clone())
+            })
+            .await
     }
 
     /// Registers or replaces an event type; whether it is new.
@@ -42,7 +59,17 @@ impl Hooks {
         name: EventName,
         input: EventTypeInput,
     ) -> Result<(EventType, bool), Error> {
-        todo!()
+        let mut entry = judge(name, input, self.core.options.clock.now())?;
+        self.core
+            .in_order(|core| async move {
+                let former = core.catalog.get(&entry.event_type.name);
+                if let Some(former) = &former {
+                    entry.event_type.created_at = former.event_type.created_at;
+                }
+                let stored = core.store_event_type(entry).await?;
+                Ok((stored.event_type.clone(), former.is_none()))
+            })
+            .await
     }
 
     /// One event type.
@@ -50,13 +77,16 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn event_type(&self, name: &EventName) -> Result<EventType, Error> {
-        todo!()
+        self.core.catalog.get(name).map(|entry| entry.event_type.clone()).ok_or(Error::NotFound)
     }
 
     /// Event types, ascending by name; the cursor is the last name of the page before.
     #[must_use]
     pub fn event_types(&self, page: Page<EventName>) -> List<EventType, EventName> {
-        todo!()
+        let limit = page_limit(page.limit);
+        let found = self.core.catalog.after(page.after.as_ref(), limit + 1);
+        let types = found.iter().map(|entry| entry.event_type.clone()).collect();
+        List::cut(types, limit, |event_type: &EventType| event_type.name.clone())
     }
 
     /// Deletes an event type. Its events and subscriptions stay.
@@ -64,15 +94,71 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_event_type(&self, name: &EventName) -> Result<(), Error> {
-        todo!()
+        let name = name.clone();
+        self.core
+            .in_order(|core| async move {
+                let there = core.store.delete_event_type(&name).await?;
+                core.catalog.remove(&name);
+                if there { Ok(()) } else { Err(Error::NotFound) }
+            })
+            .await
     }
+}
 
-    /// Bodies in the shape in which this type is delivered: the scope's latest real events (at most 3), else the
-    /// type's sample, else none. Each is the text of one JSON body.
+impl Core {
+    /// Registers a type with its first event, when unregistered ones are welcome; durable before the event is. Any
+    /// number of first events may come at once.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn event_type_samples(&self, scope: &Scope, name: &EventName) -> Result<Vec<String>, Error> {
-        todo!()
+    /// When the store can't be written, or there are too many types.
+    pub(crate) async fn register_on_first_use(
+        self: &Arc<Self>,
+        name: &EventName,
+    ) -> Result<Arc<Entry>, Error> {
+        if let Some(entry) = self.catalog.get(name) {
+            return Ok(entry);
+        }
+        let entry = judge(name.clone(), EventTypeInput::default(), self.options.clock.now())?;
+        self.in_order(|core| async move {
+            match core.catalog.get(&entry.event_type.name) {
+                Some(entry) => Ok(entry),
+                None => core.store_event_type(entry).await,
+            }
+        })
+        .await
+    }
+
+    /// Stores and shows a type. Within a change's turn only.
+    async fn store_event_type(&self, entry: Entry) -> Result<Arc<Entry>, Error> {
+        if self.catalog.len() >= MAX_EVENT_TYPES && self.catalog.get(&entry.event_type.name).is_none() {
+            let detail = format!("there are {MAX_EVENT_TYPES} event types already");
+            return Err(Error::Conflict { code: "too_many_event_types", detail });
+        }
+        self.store.put_event_type(&entry.event_type).await?;
+        let entry = Arc::new(entry);
+        self.catalog.put(Arc::clone(&entry));
+        Ok(entry)
+    }
+}
+
+/// Judges what a type is registered with, and compiles it: of schema and sample, what is within bounds.
+fn judge(name: EventName, input: EventTypeInput, now: Timestamp) -> Result<Entry, Error> {
+    let mut findings = Findings::default();
+    findings.check_text("description", input.description.as_deref(), MAX_DESCRIPTION_BYTES);
+    let schema_fits = findings.check_json("schema", input.schema.as_ref(), MAX_SCHEMA_BYTES);
+    let sample_fits = findings.check_json("sample", input.sample.as_ref(), MAX_SAMPLE_BYTES);
+    let compiled = Entry::compile(EventType {
+        name,
+        description: input.description,
+        schema: input.schema.filter(|_| schema_fits),
+        sample: input.sample.filter(|_| sample_fits),
+        resource_url: input.resource_url,
+        archived: input.archived,
+        created_at: now,
+        updated_at: now,
+    });
+    match compiled {
+        Ok(entry) => findings.into_result().map(|()| entry),
+        Err(wrong) => Err(findings.with(wrong)),
     }
 }

@@ -2,16 +2,18 @@
 //! memory after it; nothing here sends a hook.
 
 mod accounts;
+mod endings;
 mod event_types;
+mod headers;
 mod keys;
+mod order;
+mod rules;
+mod samples;
 mod subscriptions;
+mod validate;
 
+pub(crate) use accounts::resume_deletions;
 pub use event_types::EventTypeInput;
 pub use keys::NewKey;
+pub(crate) use order::ControlState;
 pub use subscriptions::{NewSubscription, SubscriptionChange, SubscriptionView};
-
-/// Orders changes: a change is read, judged, stored and shown in memory before the next one begins.
-#[derive(Debug, Default)]
-pub(crate) struct ControlState {
-    pub(crate) changes: tokio::sync::Mutex<()>,
-}

@@ -1,11 +1,19 @@
 //! Creating, reading, changing and ending subscriptions.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
 
+use super::order::page_limit;
+use super::rules;
+use crate::core::Core;
+use crate::engine::EventTypes;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
+use crate::limits::{MAX_GRACE_SECONDS, MAX_PAGE};
 use crate::model::{
-    AccountId, EventPattern, Health, PayloadKind, Secret, Subscription, SubscriptionId, TargetUrl,
+    AccountId, EventPattern, Health, PayloadKind, PreviousSecret, Secret, Subscription, SubscriptionId,
+    SubscriptionStatus, TargetUrl, Timestamp, Uid,
 };
 use crate::store::{Page, SubscriptionFilter};
 
@@ -76,7 +84,18 @@ impl Hooks {
         account: &AccountId,
         new: NewSubscription,
     ) -> Result<SubscriptionView, Error> {
-        todo!()
+        let account = account.clone();
+        self.core
+            .in_order(|core| async move {
+                let now = core.options.clock.now();
+                let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
+                let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
+                core.judge(&mut subscription, None)?;
+                subscription.no = core.store.insert_subscription(&subscription).await?;
+                core.index.apply(subscription.clone());
+                Ok(core.view(subscription))
+            })
+            .await
     }
 
     /// A subscription that has not ended.
@@ -84,7 +103,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] when it is gone, deleted, absent or another account's.
     pub async fn subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<SubscriptionView, Error> {
-        todo!()
+        self.core.present(scope, id).await.map(|subscription| self.core.view(subscription))
     }
 
     /// Subscriptions, newest first. The scope's account replaces the filter's.
@@ -97,7 +116,13 @@ impl Hooks {
         filter: SubscriptionFilter,
         page: Page<SubscriptionId>,
     ) -> Result<List<SubscriptionView, SubscriptionId>, Error> {
-        todo!()
+        let account = scope.account().cloned().or(filter.account);
+        let filter = SubscriptionFilter { account, ..filter };
+        let limit = page_limit(page.limit);
+        let page = Page { after: page.after, limit: limit + 1 };
+        let found = self.core.store.list_subscriptions(&filter, page).await?;
+        let views = found.into_iter().map(|subscription| self.core.view(subscription)).collect();
+        Ok(List::cut(views, limit, |view: &SubscriptionView| view.subscription.id))
     }
 
     /// Replaces a subscription's settings; its id, account and (unless given) secret stay.
@@ -110,7 +135,7 @@ impl Hooks {
         id: SubscriptionId,
         new: NewSubscription,
     ) -> Result<SubscriptionView, Error> {
-        todo!()
+        self.edit(scope, id, |_, subscription, _| rules::replace(subscription, new)).await
     }
 
     /// Changes some of a subscription's settings.
@@ -123,7 +148,7 @@ impl Hooks {
         id: SubscriptionId,
         change: SubscriptionChange,
     ) -> Result<SubscriptionView, Error> {
-        todo!()
+        self.edit(scope, id, |_, subscription, _| rules::apply(subscription, change)).await
     }
 
     /// Ends a subscription and cancels what waits for it. Answers alike when it had ended already.
@@ -131,20 +156,44 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] for an id that never was the caller's.
     pub async fn delete_subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<(), Error> {
-        todo!()
+        let scope = scope.clone();
+        self.core
+            .in_order(move |core| async move {
+                let subscription = core.store.subscription(id).await?.ok_or(Error::NotFound)?;
+                scope.check(&subscription.account)?;
+                if subscription.status.is_ended() {
+                    return Ok(());
+                }
+                core.stop(subscription, SubscriptionStatus::Deleted, None).await
+            })
+            .await
     }
 
     /// Ends an account's subscriptions with this target (and this pattern, if given); answers how many there were.
     ///
     /// # Errors
-    /// When the store can't be written.
+    /// When the store can't be written; some may have ended then, and the rest do when it is repeated.
     pub async fn delete_subscriptions_by_target(
         &self,
         account: &AccountId,
         target_url: &TargetUrl,
         event: Option<&EventPattern>,
     ) -> Result<usize, Error> {
-        todo!()
+        let filter = SubscriptionFilter {
+            account: Some(account.clone()),
+            status: None,
+            target_url: Some(target_url.clone()),
+            event: event.cloned(),
+        };
+        let mut ended = 0;
+        loop {
+            let filter = filter.clone();
+            let some = self.core.in_order(|core| async move { core.end_some(&filter).await }).await?;
+            ended += some;
+            if some < MAX_PAGE {
+                return Ok(ended);
+            }
+        }
     }
 
     /// The current signing secret.
@@ -152,7 +201,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn subscription_secret(&self, scope: &Scope, id: SubscriptionId) -> Result<Secret, Error> {
-        todo!()
+        self.core.present(scope, id).await.map(|subscription| subscription.secret)
     }
 
     /// Gives a subscription a new secret; the old one goes on signing beside it for `grace`.
@@ -163,8 +212,95 @@ impl Hooks {
         &self,
         scope: &Scope,
         id: SubscriptionId,
-        grace: std::time::Duration,
+        grace: Duration,
     ) -> Result<SubscriptionView, Error> {
-        todo!()
+        if grace > Duration::from_secs(MAX_GRACE_SECONDS) {
+            return Err(Error::field("grace_seconds", format!("must be at most {MAX_GRACE_SECONDS}")));
+        }
+        self.edit(scope, id, move |core, subscription, now| {
+            let secret = std::mem::replace(&mut subscription.secret, core.new_secret());
+            let signs_until = now.plus(grace);
+            subscription.previous_secret =
+                (!grace.is_zero()).then_some(PreviousSecret { secret, signs_until });
+        })
+        .await
+    }
+
+    /// Changes one that has not ended: reads, edits, judges and stores it. What leaves it as it is writes nothing.
+    async fn edit(
+        &self,
+        scope: &Scope,
+        id: SubscriptionId,
+        edit: impl FnOnce(&Core, &mut Subscription, Timestamp) + Send + 'static,
+    ) -> Result<SubscriptionView, Error> {
+        let scope = scope.clone();
+        self.core
+            .in_order(move |core| async move {
+                let former = core.present(&scope, id).await?;
+                let now = core.options.clock.now();
+                let mut subscription = former.clone();
+                edit(&core, &mut subscription, now);
+                core.judge(&mut subscription, Some(&former))?;
+                if subscription == former {
+                    return Ok(core.view(former));
+                }
+                subscription.updated_at = now;
+                core.store.update_subscription(&subscription).await?;
+                core.show_change(&former, subscription.clone());
+                Ok(core.view(subscription))
+            })
+            .await
+    }
+}
+
+impl Core {
+    fn new_secret(&self) -> Secret {
+        let mut key = [0; Secret::GENERATED_LEN];
+        self.options.random.fill(&mut key);
+        Secret::from_key(key)
+    }
+
+    fn judge(&self, draft: &mut Subscription, former: Option<&Subscription>) -> Result<(), Error> {
+        let registered = (self.options.event_types == EventTypes::Strict).then_some(&self.catalog);
+        rules::judge(draft, former, &self.options.targets, registered)
+    }
+
+    fn view(&self, subscription: Subscription) -> SubscriptionView {
+        let health = self.index.get(subscription.no).map(|live| live.health()).unwrap_or_default();
+        let pending = self.waiting(subscription.no);
+        SubscriptionView { subscription, health, pending }
+    }
+
+    /// One that has not ended, and that the caller may see.
+    async fn present(&self, scope: &Scope, id: SubscriptionId) -> Result<Subscription, Error> {
+        let subscription = self.store.subscription(id).await?.ok_or(Error::NotFound)?;
+        scope.check(&subscription.account)?;
+        if subscription.status.is_ended() { Err(Error::NotFound) } else { Ok(subscription) }
+    }
+
+    /// Shows a stored change in memory and tells dispatch. One that is active again starts with a clean record, so
+    /// that it is not disabled for failures of before; the record is cleaned first, since dispatch may look at once.
+    fn show_change(&self, former: &Subscription, subscription: Subscription) {
+        let no = subscription.no;
+        if former.status != SubscriptionStatus::Active
+            && subscription.status == SubscriptionStatus::Active
+            && let Some(live) = self.index.get(no)
+        {
+            let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            counters.progress.health.failing_since = None;
+            counters.dirty = true;
+        }
+        self.index.apply(subscription);
+        self.subscription_changed(no);
+    }
+
+    /// Ends a page of those that a filter finds; how many there were.
+    async fn end_some(&self, filter: &SubscriptionFilter) -> Result<usize, Error> {
+        let found = self.store.list_subscriptions(filter, Page { after: None, limit: MAX_PAGE }).await?;
+        let count = found.len();
+        for subscription in found {
+            self.stop(subscription, SubscriptionStatus::Deleted, None).await?;
+        }
+        Ok(count)
     }
 }
