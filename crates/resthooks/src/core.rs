@@ -1,24 +1,117 @@
 //! What all parts of a running engine share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::control::ControlState;
+use crate::deliver::http::Client;
+use crate::dispatch::{Dispatch, unsent};
 use crate::engine::Options;
-use crate::index::Index;
+use crate::error::Error;
+use crate::index::{Index, Live};
+use crate::ingest::{Recorded, Writer};
 use crate::keyring::Keyring;
+use crate::model::{SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
 use crate::stats::Stats;
 use crate::store::Store;
+
+/// After a change that the store did not take, it is tried again after so long.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// One running engine's state. Nothing here is global.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub store: Arc<dyn Store>,
     pub options: Options,
+    pub client: Client,
     pub catalog: Catalog,
     pub keyring: Keyring,
     pub index: Index,
     pub stats: Stats,
     /// Orders the control plane's changes to subscriptions.
     pub control: ControlState,
+    pub writer: Writer,
+    /// Its loop, to be waited for at a stop.
+    pub writer_task: Mutex<Option<JoinHandle<()>>>,
+    pub dispatch: Dispatch,
+    /// Ends the tasks that run for as long as the engine does.
+    pub stopping: CancellationToken,
+}
+
+impl Core {
+    /// The engine's part of a change to a subscription, after store and index have it: what waits is brought to the
+    /// state that the new status asks for.
+    pub(crate) fn subscription_changed(&self, no: SubscriptionNo) {
+        let live = self.index.get(no);
+        let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
+        let cap = live.map(|live| self.cap_of(&live));
+        for job in self.dispatch.subscription_changed(no, cap, status == SubscriptionStatus::Active) {
+            let (status, reason) = unsent(status);
+            let record = job.record(no, status, Some(reason), None);
+            self.writer.record(Recorded { record, was_waiting: job.has_row, done: None });
+        }
+    }
+
+    /// How many deliveries wait for a subscription: in memory, scheduled or held.
+    pub(crate) fn waiting(&self, no: SubscriptionNo) -> u64 {
+        self.dispatch.waiting(no)
+    }
+
+    /// How many requests to this subscription may be in flight.
+    pub(crate) fn cap_of(&self, live: &Live) -> usize {
+        let own = live.subscription.max_in_flight.and_then(|cap| usize::try_from(cap).ok());
+        own.unwrap_or(self.options.max_in_flight_per_target).max(1)
+    }
+
+    /// A subscription's status, also of one that has ended.
+    pub(crate) async fn status_of(&self, no: SubscriptionNo) -> SubscriptionStatus {
+        if let Some(live) = self.index.get(no) {
+            return live.subscription.status;
+        }
+        let stored = self.store.subscriptions_by_no(&[no]).await.unwrap_or_default();
+        stored.first().map_or(SubscriptionStatus::Deleted, |subscription| subscription.status)
+    }
+
+    /// This target said 410: nothing more is sent from now on, and the subscription ends, unless it has another
+    /// target by now.
+    pub(crate) fn subscription_gone(self: &Arc<Self>, no: SubscriptionNo, target: TargetUrl) {
+        self.dispatch.stop(no);
+        let core = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                match core.end_subscription_gone(no, &target, "the target answered 410").await {
+                    Ok(true) => return,
+                    Ok(false) => return core.subscription_changed(no),
+                    Err(error) => {
+                        if core.gives_up("a subscription could not be ended after a 410", &error).await {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// A subscription has failed for too long: it is disabled.
+    pub(crate) fn subscription_failing(self: &Arc<Self>, no: SubscriptionNo, since: Timestamp) {
+        let core = Arc::clone(self);
+        let reason = format!("no delivery has succeeded since {since}");
+        tokio::spawn(async move {
+            if let Err(error) = core.disable_subscription(no, &reason).await {
+                tracing::warn!(%error, "a failing subscription could not be disabled; its next failure tries again");
+            }
+        });
+    }
+
+    async fn gives_up(&self, what: &str, error: &Error) -> bool {
+        tracing::warn!(%error, "{what}; trying again");
+        tokio::select! {
+            () = self.options.clock.sleep(AFTER_FAILURE) => false,
+            () = self.stopping.cancelled() => true,
+        }
+    }
 }

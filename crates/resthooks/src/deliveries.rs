@@ -1,11 +1,23 @@
 //! Reading deliveries, and trying or ending one by hand.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::core::Core;
+use crate::dispatch::{Claim, Job, attempt_now, note_health};
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
+use crate::ingest::Recorded;
+use crate::limits::MAX_PAGE;
 use crate::model::{
-    AccountId, Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, EventName, SubscriptionId, Timestamp,
+    AccountId, Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, Event, EventId, EventName,
+    EventSeq, Match, SequencedEvent, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
-use crate::store::Page;
+use crate::store::{DeliveryFilter, Page, Record};
 
 /// Which deliveries to list, in public ids.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +49,28 @@ impl Hooks {
         query: DeliveryQuery,
         page: Page<DeliveryId>,
     ) -> Result<List<Delivery, DeliveryId>, Error> {
-        todo!()
+        let nothing = List { items: Vec::new(), next: None };
+        let mut filter = DeliveryFilter {
+            account: scope.account().cloned().or(query.account),
+            event_type: query.event_type,
+            status: query.status,
+            since: query.since,
+            until: query.until,
+            ..DeliveryFilter::default()
+        };
+        if let Some(id) = query.subscription {
+            let Some(subscription) = self.core.store.subscription(id).await? else { return Ok(nothing) };
+            filter.subscription = Some(subscription.no);
+        }
+        if let Some(id) = &query.event {
+            let mut found = self.core.store.events_by_id(filter.account.as_ref(), id).await?;
+            let Some(event) = found.pop() else { return Ok(nothing) };
+            filter.event = Some(event.seq);
+        }
+        let limit = page.limit.clamp(1, MAX_PAGE);
+        let page = Page { after: page.after, limit: limit + 1 };
+        let items = self.core.store.list_deliveries(&filter, page).await?;
+        Ok(List::cut(items, limit, |delivery| delivery.id))
     }
 
     /// One delivery with all its attempts; one without a row is pending.
@@ -45,7 +78,9 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delivery(&self, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
-        todo!()
+        let found = self.find(scope, id).await?;
+        let attempts = self.core.store.attempts(found.delivery.key).await?;
+        Ok((found.delivery, attempts))
     }
 
     /// Makes one attempt now and answers when it has ended. A success ends the delivery; a failure changes nothing
@@ -58,7 +93,19 @@ impl Hooks {
         scope: &Scope,
         id: DeliveryId,
     ) -> Result<(Delivery, Vec<Attempt>), Error> {
-        todo!()
+        let found = self.find(scope, id).await?;
+        if self.core.index.get(found.delivery.key.subscription).is_none() {
+            let detail = "the subscription of this delivery has ended".to_owned();
+            return Err(Error::Conflict { code: "subscription_ended", detail });
+        }
+        if found.delivery.status == DeliveryStatus::Pending {
+            return Err(in_flight());
+        }
+        // In a task of its own: an attempt that was made is recorded although the caller has gone away.
+        let core = Arc::clone(&self.core);
+        let task = tokio::spawn(async move { retry_claimed(&core, found).await });
+        task.await.map_err(|_| Error::Internal("the attempt broke off".to_owned()))??;
+        self.delivery(scope, id).await
     }
 
     /// Ends a delivery that is pending, scheduled or held.
@@ -66,7 +113,15 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`]: `delivery_in_flight` or `delivery_finished`.
     pub async fn cancel_delivery(&self, scope: &Scope, id: DeliveryId) -> Result<Delivery, Error> {
-        todo!()
+        let found = self.find(scope, id).await?;
+        if found.delivery.status.is_final() {
+            let detail = format!("the delivery is {} already", found.delivery.status.as_str());
+            return Err(Error::Conflict { code: "delivery_finished", detail });
+        }
+        let core = Arc::clone(&self.core);
+        let task = tokio::spawn(async move { cancel_claimed(&core, found).await });
+        task.await.map_err(|_| Error::Internal("the cancellation broke off".to_owned()))??;
+        Ok(self.find(scope, id).await?.delivery)
     }
 
     /// Sends one test event to a subscription now, whatever its status, and answers what came of it. Nothing is
@@ -75,6 +130,195 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn ping(&self, scope: &Scope, id: SubscriptionId) -> Result<Attempt, Error> {
-        todo!()
+        let stored = self.core.store.subscription(id).await?.ok_or(Error::NotFound)?;
+        scope.check(&stored.account)?;
+        let live = self.core.index.get(stored.no).ok_or(Error::NotFound)?;
+        let now = self.core.options.clock.now();
+        let uid = Uid::new(now, self.core.options.random.u128());
+        let event = Event {
+            uid,
+            id: EventId::generated(uid),
+            account: stored.account,
+            event: "hooks.ping".parse().expect("a valid name"),
+            created_at: now,
+            data: Bytes::from_static(br#"{"message":"This is a test."}"#),
+            resource_url: None,
+            order_key: None,
+            debounce_key: None,
+            digest: None,
+            matched: Vec::new(),
+        };
+        let event = SequencedEvent { seq: EventSeq(0), event: Arc::new(event) };
+        let since = self.core.options.clock.monotonic();
+        let job = Job { event, sequence: 0, attempts: 0, automatic: 0, has_row: false, since };
+        Ok(attempt_now(&self.core, &live, &job, true).await)
+    }
+
+    async fn find(&self, scope: &Scope, id: DeliveryId) -> Result<Found, Error> {
+        let event = self.core.store.event_by_uid(id.event).await?.ok_or(Error::NotFound)?;
+        scope.check(&event.event.account)?;
+        let subscription = self.core.store.subscription(id.subscription).await?.ok_or(Error::NotFound)?;
+        let matched = event.event.matched.iter().find(|m| m.subscription == subscription.no);
+        let matched = *matched.ok_or(Error::NotFound)?;
+        let mut found = self.core.deliveries_of(&event, &[matched]).await?;
+        let delivery = found.pop().ok_or(Error::NotFound)?;
+        Ok(Found { event, delivery })
+    }
+}
+
+/// A delivery with its event.
+struct Found {
+    event: SequencedEvent,
+    delivery: Delivery,
+}
+
+impl Found {
+    fn job(&self, since: Duration) -> Job {
+        Job {
+            event: self.event.clone(),
+            sequence: self.delivery.sequence,
+            attempts: self.delivery.attempts,
+            automatic: self.delivery.automatic,
+            has_row: true,
+            since,
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.delivery.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
+    }
+}
+
+fn in_flight() -> Error {
+    let detail = "the delivery is being sent now".to_owned();
+    Error::Conflict { code: "delivery_in_flight", detail }
+}
+
+/// Takes a delivery that has a row away from dispatch, as the store has it now.
+async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
+    let key = found.delivery.key;
+    let has_row = found.delivery.status != DeliveryStatus::Pending;
+    match core.dispatch.claim(key.subscription, &found.delivery.account, key.event, has_row) {
+        Claim::Waiting(job) => Ok((found, job)),
+        Claim::Busy => Err(in_flight()),
+        Claim::Free => {
+            // Nobody else touches it from here on: what it was when it was looked up may be old.
+            let event = found.event;
+            match core.store.deliveries(&[key]).await {
+                Ok(mut rows) if !rows.is_empty() => {
+                    let found = Found { event, delivery: rows.remove(0) };
+                    let job = found.job(core.options.clock.monotonic());
+                    Ok((found, job))
+                }
+                Ok(_) => {
+                    core.dispatch.release(key.subscription, key.event, None);
+                    Err(Error::NotFound)
+                }
+                Err(error) => {
+                    core.dispatch.release(key.subscription, key.event, found.delivery.next_attempt_at);
+                    Err(error.into())
+                }
+            }
+        }
+    }
+}
+
+async fn retry_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
+    let no = found.delivery.key.subscription;
+    let (found, job) = claim(core, found).await?;
+    let Some(live) = core.index.get(no) else {
+        core.dispatch.release(no, job.event.seq, found.delivery.next_attempt_at);
+        return Err(Error::NotFound);
+    };
+    let attempt = attempt_now(core, &live, &job, true).await;
+    let success = attempt.is_success();
+    note_health(core, no, success, core.options.clock.now());
+    let kept = found.delivery.status;
+    let mut record = job.record(no, if success { DeliveryStatus::Delivered } else { kept }, None, None);
+    if !success {
+        record.keep_state = true;
+        record.next_attempt_at = found.delivery.next_attempt_at;
+        record.reason = found.delivery.reason.clone();
+    }
+    record.attempts += 1;
+    let gone = attempt.status_code == Some(410);
+    record.attempt = Some(attempt);
+    write(core, record, found.is_waiting()).await?;
+    if gone {
+        core.subscription_gone(no, live.subscription.target_url.clone());
+    }
+    Ok(())
+}
+
+async fn cancel_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
+    let no = found.delivery.key.subscription;
+    let (found, job) = claim(core, found).await?;
+    if found.delivery.status.is_final() {
+        core.dispatch.release(no, job.event.seq, None);
+        let detail = format!("the delivery is {} already", found.delivery.status.as_str());
+        return Err(Error::Conflict { code: "delivery_finished", detail });
+    }
+    let reason = Some("cancelled by hand".to_owned());
+    let record = job.record(no, DeliveryStatus::Cancelled, reason, None);
+    write(core, record, found.is_waiting() && job.has_row).await
+}
+
+/// Writes a record and waits until it is durable.
+async fn write(core: &Core, record: Record, was_waiting: bool) -> Result<(), Error> {
+    let (done, written) = oneshot::channel();
+    core.writer.record(Recorded { record, was_waiting, done: Some(done) });
+    written.await.map_err(|_| Error::Unavailable {
+        retry_after: Duration::from_secs(1),
+        detail: "the engine stopped".to_owned(),
+    })
+}
+
+impl Core {
+    /// An event's deliveries for these of its matches, in their order; those without a row as pending.
+    pub(crate) async fn deliveries_of(
+        &self,
+        event: &SequencedEvent,
+        wanted: &[Match],
+    ) -> Result<Vec<Delivery>, Error> {
+        let key = |m: &Match| DeliveryKey { event: event.seq, subscription: m.subscription };
+        let keys: Vec<_> = wanted.iter().map(key).collect();
+        let rows = self.store.deliveries(&keys).await?;
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.key, row)).collect();
+        let missing: Vec<_> =
+            keys.iter().filter(|key| !rows.contains_key(key)).map(|key| key.subscription).collect();
+        let ids = self.subscription_ids(&missing).await?;
+        let pending = |m: &Match| {
+            let subscription = *ids.get(&m.subscription)?;
+            Some(Delivery {
+                key: key(m),
+                id: DeliveryId { event: event.event.uid, subscription },
+                account: event.event.account.clone(),
+                event: event.event.id.clone(),
+                event_type: event.event.event.clone(),
+                sequence: m.sequence,
+                status: DeliveryStatus::Pending,
+                reason: None,
+                attempts: 0,
+                automatic: 0,
+                next_attempt_at: None,
+                created_at: event.event.created_at,
+                updated_at: event.event.created_at,
+            })
+        };
+        Ok(wanted.iter().filter_map(|m| rows.remove(&key(m)).or_else(|| pending(m))).collect())
+    }
+
+    async fn subscription_ids(
+        &self,
+        numbers: &[SubscriptionNo],
+    ) -> Result<HashMap<SubscriptionNo, SubscriptionId>, Error> {
+        let live = numbers.iter().filter_map(|no| Some((*no, self.index.get(*no)?.subscription.id)));
+        let mut ids: HashMap<_, _> = live.collect();
+        let ended: Vec<_> = numbers.iter().filter(|no| !ids.contains_key(no)).copied().collect();
+        if !ended.is_empty() {
+            let stored = self.store.subscriptions_by_no(&ended).await?;
+            ids.extend(stored.into_iter().map(|subscription| (subscription.no, subscription.id)));
+        }
+        Ok(ids)
     }
 }

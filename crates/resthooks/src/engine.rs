@@ -1,14 +1,31 @@
 //! Starting and stopping.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::control::{ControlState, resume_deletions};
+use crate::core::Core;
 use crate::deliver::guard;
-use crate::deliver::resolver::Resolver;
-use crate::env::{Clock, Random};
+use crate::deliver::http::{self, Client};
+use crate::deliver::resolver::{Resolver, SystemResolver};
+use crate::dispatch::{Dispatch, Limits, pump, sweep};
+use crate::env::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
 use crate::hooks::Hooks;
+use crate::index::Index;
+use crate::ingest::{Tracker, Writer, recover, write};
+use crate::keyring::Keyring;
+use crate::model::SubscriptionStatus;
+use crate::stats::Stats;
 use crate::store::Store;
+
+/// Tasks that fetch what is due.
+const PUMPS: usize = 2;
+/// At a stop, the last write is waited for so long at least.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Whether events of unregistered types are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +91,64 @@ pub struct Options {
     pub resolver: Arc<dyn Resolver>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            event_types: EventTypes::default(),
+            targets: guard::Policy::default(),
+            retry: RetryPolicy::default(),
+            connect_timeout: Duration::from_secs(5),
+            attempt_timeout: Duration::from_secs(15),
+            max_in_flight: 512,
+            max_in_flight_per_target: 64,
+            queue_per_target: 1024,
+            queue_bytes: 64 * 1024 * 1024,
+            queue_patience: Duration::from_secs(2),
+            disable_after: Duration::from_secs(5 * 24 * 3600),
+            checkpoint_interval: Duration::from_secs(1),
+            extra_roots: Vec::new(),
+            clock: Arc::new(SystemClock::default()),
+            random: Arc::new(SystemRandom),
+            resolver: Arc::new(SystemResolver::default()),
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let positive = [
+            ("max_in_flight", self.max_in_flight),
+            ("max_in_flight_per_target", self.max_in_flight_per_target),
+            ("queue_per_target", self.queue_per_target),
+            ("queue_bytes", self.queue_bytes),
+        ];
+        let zero = positive.into_iter().find(|(_, value)| *value == 0).map(|(name, _)| name);
+        let durations = [
+            ("connect_timeout", self.connect_timeout),
+            ("attempt_timeout", self.attempt_timeout),
+            ("queue_patience", self.queue_patience),
+            ("checkpoint_interval", self.checkpoint_interval),
+        ];
+        let none = durations.into_iter().find(|(_, value)| value.is_zero()).map(|(name, _)| name);
+        match zero.or(none) {
+            Some(name) => Err(Error::field(name, "must be more than zero")),
+            None if !(0.0..=1.0).contains(&self.retry.jitter) => {
+                Err(Error::field("retry.jitter", "must be from 0 to 1"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn client(&self) -> Result<Client, Error> {
+        let mut options =
+            http::Options::new(self.targets.clone(), Arc::clone(&self.resolver), Arc::clone(&self.clock));
+        options.connect_timeout = self.connect_timeout;
+        options.total_timeout = self.attempt_timeout;
+        options.extra_roots = self.extra_roots.iter().map(|der| der.clone().into()).collect();
+        Client::new(options).map_err(|e| Error::field("extra_roots", e.to_string()))
+    }
+}
+
 impl Hooks {
     /// Starts the engine on a store: loads what it keeps in memory, takes up what an earlier run left undone, and
     /// begins to deliver. Must be called within a tokio runtime.
@@ -81,24 +156,120 @@ impl Hooks {
     /// # Errors
     /// When the store can't be read, or the options make no sense.
     pub async fn start(store: Arc<dyn Store>, options: Options) -> Result<Self, Error> {
-        todo!()
+        options.check()?;
+        let client = options.client()?;
+        let position = store.position().await?;
+        let snapshot = store.snapshot().await?;
+        let limits = Limits {
+            in_flight: options.max_in_flight,
+            in_flight_per_target: options.max_in_flight_per_target,
+            queue_per_target: options.queue_per_target,
+            queue_bytes: options.queue_bytes,
+        };
+        let index = Index::default();
+        for (subscription, progress) in snapshot.subscriptions {
+            index.load(subscription, progress);
+        }
+        let core = Arc::new(Core {
+            client,
+            catalog: Catalog::load(snapshot.event_types),
+            keyring: Keyring::load(snapshot.keys),
+            index,
+            stats: Stats::default(),
+            control: ControlState::default(),
+            writer: Writer::new(Tracker::new(position.watermark, position.last)),
+            writer_task: Mutex::default(),
+            dispatch: Dispatch::new(limits),
+            stopping: CancellationToken::new(),
+            store,
+            options,
+        });
+        load_backlog(&core).await?;
+        let writer = tokio::spawn(write(Arc::clone(&core)));
+        *core.writer_task.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+        for _ in 0..PUMPS {
+            tokio::spawn(pump(Arc::clone(&core)));
+        }
+        tokio::spawn(sweep(Arc::clone(&core)));
+        let missing = recover(&core, position).await?;
+        if missing > 0 {
+            tracing::info!(deliveries = missing, "taking up what an earlier run left undone");
+        }
+        resume_deletions(&core, snapshot.deletions);
+        Ok(Self { core })
     }
 
     /// Stops: takes no more events, lets what is in flight finish within `grace`, records it, and saves where it
     /// stands. What had no turn stays in the store for the next start. Whether everything finished in time.
     pub async fn shutdown(&self, grace: Duration) -> bool {
-        todo!()
+        let core = &self.core;
+        core.writer.close();
+        core.dispatch.close();
+        let deadline = core.options.clock.sleep(grace);
+        tokio::pin!(deadline);
+        let finished = loop {
+            let idle = core.dispatch.idle.notified();
+            if core.dispatch.counts().in_flight == 0 {
+                break true;
+            }
+            tokio::select! {
+                () = idle => {}
+                () = &mut deadline => break false,
+            }
+        };
+        core.stopping.cancel();
+        core.writer.end();
+        let writer = core.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else { return finished };
+        // A store that takes no writes is not waited for beyond the grace, but for a moment.
+        let last = core.options.clock.sleep(LAST_WRITE);
+        tokio::pin!(last);
+        tokio::select! {
+            _ = writer => finished,
+            () = async { tokio::join!(deadline, last); } => false,
+        }
     }
 
     /// Whether events can be accepted: the engine runs, and the store took the last write.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        todo!()
+        self.core.writer.is_healthy()
     }
 
     /// The engine's counters, for metrics.
     #[must_use]
     pub fn stats(&self) -> crate::stats::Snapshot {
-        todo!()
+        let core = &self.core;
+        let counts = core.dispatch.counts();
+        let mut snapshot = core.stats.snapshot();
+        snapshot.subscriptions = core.index.len() as u64;
+        snapshot.in_flight = counts.in_flight as u64;
+        snapshot.queued = counts.queued as u64;
+        snapshot.queued_bytes = counts.queued_bytes as u64;
+        snapshot.waiting = counts.waiting;
+        snapshot.unrecorded_events = core.writer.tracker().unrecorded() as u64;
+        snapshot
     }
+}
+
+/// Puts what waits in the store where dispatch finds it when it is due.
+async fn load_backlog(core: &Arc<Core>) -> Result<(), Error> {
+    for backlog in core.store.backlog().await? {
+        let live = core.index.get(backlog.subscription);
+        let (account, cap, status) = match &live {
+            Some(live) => (live.subscription.account.clone(), core.cap_of(live), live.subscription.status),
+            None => {
+                let stored = core.store.subscriptions_by_no(&[backlog.subscription]).await?;
+                let Some(stored) = stored.into_iter().next() else { continue };
+                (stored.account, core.options.max_in_flight_per_target, stored.status)
+            }
+        };
+        let fits = match status {
+            SubscriptionStatus::Active => backlog.held == 0,
+            status if status.is_ended() => false,
+            _ => backlog.scheduled == 0,
+        };
+        core.dispatch.load(&backlog, &account, cap, !fits);
+    }
+    Ok(())
 }

@@ -3,11 +3,12 @@
 //! Written by the control plane after the store has the change; read by ingest (what matches) and by dispatch
 //! (where to send, as it stands now). Never does I/O.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::deliver::Prepared;
-use crate::model::{AccountId, EventName, Health, Progress, Subscription, SubscriptionNo};
+use crate::model::{AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo};
 
 /// A subscription in memory, with what sending to it needs.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Counters {
 }
 
 impl Live {
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).progress.health
     }
 }
@@ -53,12 +54,12 @@ pub(crate) struct Index(RwLock<Maps>);
 
 impl Index {
     /// Puts a subscription in the place of its former version; one that has ended is taken out.
-    pub fn apply(&self, subscription: Subscription) {
+    pub(crate) fn apply(&self, subscription: Subscription) {
         self.insert(subscription, None);
     }
 
     /// As [`Index::apply`], with the counters that the store has; for a start.
-    pub fn load(&self, subscription: Subscription, progress: Progress) {
+    pub(crate) fn load(&self, subscription: Subscription, progress: Progress) {
         self.insert(subscription, Some(progress));
     }
 
@@ -84,37 +85,91 @@ impl Index {
     }
 
     /// The subscription as it stands now; `None` when it has ended.
-    pub fn get(&self, no: SubscriptionNo) -> Option<Arc<Live>> {
+    pub(crate) fn get(&self, no: SubscriptionNo) -> Option<Arc<Live>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).live.get(&no).map(Arc::clone)
     }
 
     /// All of them, in no order.
-    pub fn all(&self) -> Vec<Arc<Live>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).live.values().map(Arc::clone).collect()
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).live.len()
     }
 
-    /// The numbers of an account's subscriptions that want this event, ascending, each once.
-    pub fn matching(&self, account: &AccountId, name: &EventName) -> Vec<SubscriptionNo> {
+    /// What an event matches, ascending by number, each with its subscription's next sequence number.
+    pub(crate) fn match_event(&self, account: &AccountId, name: &EventName) -> Vec<Match> {
         let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(account) = maps.accounts.get(account) else { return Vec::new() };
-        let mut matched = account.exact.get(name).cloned().unwrap_or_default();
-        if !account.wildcard.is_empty() {
-            let wanting =
-                account.wildcard.iter().filter(|(prefix, _)| name.as_str().starts_with(prefix.as_str()));
-            matched.extend(wanting.map(|(_, no)| *no));
-            matched.sort_unstable();
-            matched.dedup();
+        let numbers = maps.matching(account, name);
+        let with_sequence = |subscription: SubscriptionNo| {
+            let mut counters =
+                maps.live.get(&subscription)?.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            counters.progress.sequence += 1;
+            counters.dirty = true;
+            Some(Match { subscription, sequence: counters.progress.sequence })
+        };
+        numbers.iter().copied().filter_map(with_sequence).collect()
+    }
+
+    /// Takes back the newest sequence numbers: the event they were given for was not committed.
+    pub(crate) fn unmatch(&self, matched: &[Match]) {
+        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for given in matched {
+            if let Some(live) = maps.live.get(&given.subscription) {
+                let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+                counters.progress.sequence = counters.progress.sequence.min(given.sequence - 1);
+            }
         }
-        matched
+    }
+
+    /// An event of an earlier run gave this number.
+    pub(crate) fn seen(&self, given: Match) {
+        if let Some(live) = self.get(given.subscription) {
+            let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            if counters.progress.sequence < given.sequence {
+                counters.progress.sequence = given.sequence;
+                counters.dirty = true;
+            }
+        }
+    }
+
+    /// The counters that have changed since this was last asked.
+    pub(crate) fn take_dirty(&self) -> Vec<(SubscriptionNo, Progress)> {
+        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let take = |(no, live): (&SubscriptionNo, &Arc<Live>)| {
+            let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut counters.dirty).then_some((*no, counters.progress))
+        };
+        maps.live.iter().filter_map(take).collect()
+    }
+
+    /// These were taken, but could not be saved.
+    pub(crate) fn mark_dirty(&self, taken: &[(SubscriptionNo, Progress)]) {
+        for (no, _) in taken {
+            if let Some(live) = self.get(*no) {
+                live.counters.lock().unwrap_or_else(PoisonError::into_inner).dirty = true;
+            }
+        }
     }
 }
 
 impl Maps {
+    fn matching(&self, account: &AccountId, name: &EventName) -> Cow<'_, [SubscriptionNo]> {
+        let Some(account) = self.accounts.get(account) else { return Cow::Borrowed(&[]) };
+        let exact = account.exact.get(name).map_or(&[][..], Vec::as_slice);
+        if account.wildcard.is_empty() {
+            return Cow::Borrowed(exact);
+        }
+        let wanting =
+            account.wildcard.iter().filter(|(prefix, _)| name.as_str().starts_with(prefix.as_str()));
+        let mut matched: Vec<_> = exact.iter().copied().chain(wanting.map(|(_, no)| *no)).collect();
+        matched.sort_unstable();
+        matched.dedup();
+        Cow::Owned(matched)
+    }
+
     fn list(&mut self, subscription: &Subscription) {
         if !subscription.status.matches_events() {
             return;

@@ -22,10 +22,17 @@ mod catalog;
 mod core;
 mod index;
 mod keyring;
+mod resource_url;
+mod schema;
 pub mod stats;
 
 // The way of an event: ingest → fan-out → dispatch → deliver → record.
 pub mod deliver;
+mod dispatch;
+mod ingest;
+mod record;
+
+// Starting and stopping.
 mod engine;
 
 pub use control::{EventTypeInput, NewKey, NewSubscription, SubscriptionChange, SubscriptionView};

@@ -29,7 +29,7 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    pub fn observe(&self, duration: Duration) {
+    pub(crate) fn observe(&self, duration: Duration) {
         let place = BUCKETS.iter().position(|bound| duration <= *bound).unwrap_or(BUCKETS.len());
         if let Some(bucket) = self.buckets.get(place) {
             bucket.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +127,7 @@ pub struct Snapshot {
 
 impl Stats {
     /// The counters now; what is now in flight and waiting is the caller's to fill in.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
             events_accepted: get(&self.events_accepted),

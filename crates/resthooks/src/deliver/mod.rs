@@ -2,9 +2,13 @@
 //!
 //! Knows nothing of stores, queues and retries: an attempt that failed is a value that `record` judges.
 
+mod attempt;
 pub mod guard;
 pub mod http;
+pub(crate) mod payload;
 mod prepared;
 pub mod resolver;
+mod sign;
 
+pub(crate) use attempt::{Request, attempt};
 pub(crate) use prepared::Prepared;

@@ -1,13 +1,65 @@
 //! What sending to a subscription needs, made once per version of it.
 
-use crate::model::Subscription;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Parsed target, keys and the constant parts of bodies.
+use super::http::Target;
+use super::payload;
+use super::sign::Key;
+use crate::model::{EventPattern, Subscription};
+
+/// Parsed target, keys, and the constant parts of headers and bodies.
 #[derive(Debug)]
-pub(crate) struct Prepared {}
+pub(crate) struct Prepared {
+    /// Where to connect and what to ask for.
+    pub target: Target,
+    /// The signing keys, the newest first.
+    pub keys: Vec<Key>,
+    /// The headers that are alike in every request.
+    pub headers: HeaderMap,
+    ends: Vec<(EventPattern, Bytes)>,
+}
 
 impl Prepared {
-    pub(crate) fn new(_subscription: &Subscription) -> Self {
-        Self {}
+    pub(crate) fn new(subscription: &Subscription) -> Self {
+        let previous = subscription.previous_secret.as_ref();
+        let keys = std::iter::once(Key::new(&subscription.secret, None))
+            .chain(previous.map(|p| Key::new(&p.secret, Some(p.signs_until))))
+            .collect();
+        let end =
+            |pattern: &EventPattern| payload::hook_end(subscription.id, pattern, &subscription.target_url);
+        Self {
+            target: Target::new(&subscription.target_url),
+            keys,
+            headers: constant_headers(subscription),
+            ends: subscription.events.iter().map(|pattern| (pattern.clone(), end(pattern))).collect(),
+        }
     }
+
+    /// The end of bodies for events wanted through this pattern.
+    pub(crate) fn hook_end(&self, pattern: &EventPattern) -> Option<&Bytes> {
+        self.ends.iter().find(|(own, _)| own == pattern).map(|(_, end)| end)
+    }
+
+    /// The end for an event that it does not want (any more): named by its first pattern.
+    pub(crate) fn first_hook_end(&self) -> Bytes {
+        self.ends.first().map(|(_, end)| end.clone()).unwrap_or_else(|| Bytes::from_static(b"}"))
+    }
+}
+
+fn constant_headers(subscription: &Subscription) -> HeaderMap {
+    // Room for the headers of one attempt, so that adding them does not grow the map.
+    let mut headers = HeaderMap::with_capacity(16 + subscription.headers.len());
+    for (name, value) in &subscription.headers {
+        // Checked when the subscription was written; what no longer passes is left out rather than sent crooked.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let agent = HeaderValue::from_static(concat!("resthooks/", env!("CARGO_PKG_VERSION")));
+    headers.insert(header::USER_AGENT, agent);
+    let id = HeaderValue::try_from(subscription.id.to_string()).expect("an id is a header value");
+    headers.insert(HeaderName::from_static("x-hook-subscription"), id);
+    headers
 }

@@ -90,6 +90,8 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// How many attempts were made.
     pub attempts: u32,
+    /// Of these, the ones that the schedule made.
+    pub automatic: u32,
     /// When it will be tried next; scheduled ones only.
     pub next_attempt_at: Option<Timestamp>,
     /// The event's `created_at`.

@@ -21,7 +21,7 @@ pub trait Log: std::fmt::Debug + Send + Sync + 'static {
 
     /// Appends events, in this order and with ascending consecutive numbers, and writes records, watermark and
     /// progress, all in one durable transaction. The caller has made sure that no event's id is taken.
-    async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, Error>;
 
     /// The events numbered above `after` and up to `through`, ascending, at most `limit`, each with those of its
     /// matches that have no row yet (all, some or none).
@@ -107,6 +107,8 @@ pub struct Record {
     pub next_attempt_at: Option<Timestamp>,
     /// How many attempts have been made.
     pub attempts: u32,
+    /// Of these, the ones that the schedule made; manual ones never move it on.
+    pub automatic: u32,
     /// The attempt that has just been made.
     pub attempt: Option<Attempt>,
     /// A manual attempt that failed: only the attempt and the count are written when the row exists; its status,
@@ -167,6 +169,8 @@ pub struct LeasedDelivery {
     pub sequence: u64,
     /// How many attempts have been made.
     pub attempts: u32,
+    /// Of these, the ones that the schedule made.
+    pub automatic: u32,
 }
 
 /// A move of a subscription's waiting deliveries from one state to another.

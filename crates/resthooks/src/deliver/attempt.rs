@@ -1,0 +1,116 @@
+//! Making one attempt of one delivery.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::http::{Client, Exchange};
+use super::payload::{self, Pieces};
+use super::sign;
+use crate::catalog::Catalog;
+use crate::env::Clock;
+use crate::index::Live;
+use crate::model::{Attempt, DeliveryId, Event, PayloadKind, Timestamp};
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const HOOK_SIGNATURE: HeaderName = HeaderName::from_static("x-hook-signature");
+const HOOK_EVENT: HeaderName = HeaderName::from_static("x-hook-event");
+const HOOK_SEQUENCE: HeaderName = HeaderName::from_static("x-hook-sequence");
+const HOOK_ATTEMPT: HeaderName = HeaderName::from_static("x-hook-attempt");
+
+/// What to send.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Its place in the subscription's order.
+    pub sequence: u64,
+    /// Which attempt this is, from 1.
+    pub number: u32,
+    /// Whether it was asked for by hand.
+    pub manual: bool,
+}
+
+/// Makes one attempt. Always answers, within the client's timeouts.
+pub(crate) async fn attempt(
+    client: &Client,
+    clock: &dyn Clock,
+    catalog: &Catalog,
+    live: &Live,
+    request: Request<'_>,
+) -> Attempt {
+    let started_at = clock.now();
+    let body = body(catalog, live, request.event);
+    let headers = headers(live, &request, started_at, &body);
+    let exchange = client.post(&live.prepared.target, headers, body.into()).await;
+    recorded(exchange, &request, started_at)
+}
+
+fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
+    let end = || {
+        let pattern = live.subscription.pattern_for(&event.event);
+        let end = pattern.and_then(|pattern| live.prepared.hook_end(pattern));
+        end.cloned().unwrap_or_else(|| live.prepared.first_hook_end())
+    };
+    match live.subscription.payload {
+        PayloadKind::Full => payload::full(event, &end()),
+        PayloadKind::Raw => payload::raw(event),
+        PayloadKind::Skinny => {
+            let of_type = || catalog.get(&event.event)?.resource_url(&event.data);
+            let url = event.resource_url.clone().or_else(of_type);
+            payload::skinny(event, url.as_deref(), &end())
+        }
+    }
+}
+
+fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -> HeaderMap {
+    let event = request.event;
+    let id = DeliveryId { event: event.uid, subscription: live.subscription.id }.to_string();
+    let seconds = now.as_secs().to_string();
+    let chunks: Vec<&[u8]> = body.iter().map(AsRef::as_ref).collect();
+    let signing = || live.prepared.keys.iter().filter(|key| key.signs_at(now));
+    let mut headers = live.prepared.headers.clone();
+    headers.insert(WEBHOOK_SIGNATURE, sign::standard_signatures(signing(), &id, &seconds, &chunks));
+    for key in signing() {
+        headers.append(HOOK_SIGNATURE, key.hook_signature(&chunks));
+    }
+    headers.insert(WEBHOOK_ID, HeaderValue::try_from(id).expect("an id is a header value"));
+    headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::try_from(seconds).expect("digits are a header value"));
+    let name = HeaderValue::from_str(event.event.as_str()).expect("an event name is a header value");
+    headers.insert(HOOK_EVENT, name);
+    headers.insert(HOOK_SEQUENCE, HeaderValue::from(request.sequence));
+    headers.insert(HOOK_ATTEMPT, HeaderValue::from(request.number));
+    headers
+}
+
+fn recorded(exchange: Exchange, request: &Request<'_>, started_at: Timestamp) -> Attempt {
+    let mut attempt = Attempt {
+        number: request.number,
+        started_at,
+        duration_us: u64::try_from(exchange.duration.as_micros()).unwrap_or(u64::MAX),
+        address: exchange.address,
+        status_code: None,
+        error: None,
+        error_detail: None,
+        response_headers: Vec::new(),
+        response_body: String::new(),
+        response_truncated: false,
+        manual: request.manual,
+        retry_after: None,
+    };
+    match exchange.answer {
+        Ok(answer) => {
+            attempt.status_code = Some(answer.status);
+            attempt.response_headers = answer.headers;
+            attempt.response_body = answer.body;
+            attempt.response_truncated = answer.truncated;
+            attempt.retry_after = answer.retry_after;
+        }
+        Err(failure) => {
+            attempt.error = Some(failure.class);
+            attempt.error_detail = Some(failure.detail);
+        }
+    }
+    attempt
+}

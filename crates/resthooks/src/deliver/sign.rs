@@ -1,0 +1,114 @@
+//! Signatures: what a receiver checks to know that a hook is ours and unchanged.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use ring::hmac;
+
+use crate::model::{Secret, Timestamp};
+
+/// The two keys of one secret, expanded once.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Standard Webhooks: the decoded bytes.
+    standard: hmac::Key,
+    /// REST Hooks: the secret as it is shown.
+    hook: hmac::Key,
+    /// When it stops signing.
+    until: Option<Timestamp>,
+}
+
+impl Key {
+    pub(crate) fn new(secret: &Secret, until: Option<Timestamp>) -> Self {
+        Self {
+            standard: hmac::Key::new(hmac::HMAC_SHA256, secret.key()),
+            hook: hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()),
+            until,
+        }
+    }
+
+    /// Whether it signs at this moment.
+    pub(crate) fn signs_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// `v1,` and base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}` (Standard Webhooks 1.0).
+    fn standard_signature(&self, id: &str, seconds: &str, body: &[&[u8]], out: &mut String) {
+        let mut context = hmac::Context::with_key(&self.standard);
+        for part in [id.as_bytes(), b".", seconds.as_bytes(), b"."] {
+            context.update(part);
+        }
+        body.iter().for_each(|chunk| context.update(chunk));
+        out.push_str("v1,");
+        STANDARD.encode_string(context.sign(), out);
+    }
+
+    /// Lower-case hex of HMAC-SHA256 over the body (REST Hooks).
+    pub(crate) fn hook_signature(&self, body: &[&[u8]]) -> HeaderValue {
+        let mut context = hmac::Context::with_key(&self.hook);
+        body.iter().for_each(|chunk| context.update(chunk));
+        let mut hex = [0; 64];
+        let tag = context.sign();
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(tag.as_ref()) {
+            let digits = [byte >> 4, byte & 15].map(|n| if n < 10 { b'0' + n } else { b'a' + n - 10 });
+            pair.copy_from_slice(&digits);
+        }
+        HeaderValue::from_bytes(&hex).expect("hex digits are a header value")
+    }
+}
+
+/// `webhook-signature`: every signing key's signature, the newest key's first, separated by spaces.
+pub(crate) fn standard_signatures<'a>(
+    keys: impl Iterator<Item = &'a Key>,
+    id: &str,
+    seconds: &str,
+    body: &[&[u8]],
+) -> HeaderValue {
+    let mut value = String::with_capacity(48);
+    for key in keys {
+        if !value.is_empty() {
+            value.push(' ');
+        }
+        key.standard_signature(id, seconds, body, &mut value);
+    }
+    HeaderValue::try_from(value).expect("base64, commas and spaces are a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        Key::new(&"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".parse().unwrap(), None)
+    }
+
+    const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
+
+    #[test]
+    fn the_vector_of_standard_webhooks() {
+        let signed =
+            standard_signatures([key()].iter(), "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", "1649367553", &[BODY]);
+        assert_eq!(signed, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
+    }
+
+    #[test]
+    fn chunks_sign_as_the_whole() {
+        let (head, tail) = BODY.split_at(10);
+        assert_eq!(key().hook_signature(&[head, b"", tail]), key().hook_signature(&[BODY]));
+        // HMAC-SHA256 of "body" keyed with "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", by another implementation.
+        assert_eq!(
+            key().hook_signature(&[b"body"]).to_str().unwrap(),
+            "f9cd9cb93b123c48d841d4f1d8c098a6248ab3edb4f70c3f3416f7248c3b4115"
+        );
+    }
+
+    #[test]
+    fn the_newest_key_signs_first_and_the_old_one_ends() {
+        let old = Key::new(&Secret::from_key([1; 32]), Some(Timestamp::from_millis(10)));
+        assert!(old.signs_at(Timestamp::from_millis(9)) && !old.signs_at(Timestamp::from_millis(10)));
+        let both = standard_signatures([key(), old].iter(), "id", "1", &[BODY]);
+        let both = both.to_str().unwrap();
+        assert_eq!(both.split(' ').count(), 2);
+        assert!(both.starts_with(standard_signatures([key()].iter(), "id", "1", &[BODY]).to_str().unwrap()));
+    }
+}

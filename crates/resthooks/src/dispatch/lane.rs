@@ -1,0 +1,189 @@
+//! One subscription's deliveries in memory, and what is known of those in the store.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::model::{AccountId, DeliveryKey, DeliveryStatus};
+use crate::model::{EventSeq, SequencedEvent, SubscriptionNo, Timestamp};
+use crate::store::Record;
+
+/// Of so many turns, one goes to late deliveries although fresh ones wait, so that they are not starved.
+const LATE_TURN: u32 = 8;
+
+/// A delivery that waits in memory or is in flight.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// The event with all that is needed to send it.
+    pub event: SequencedEvent,
+    /// Its place in the subscription's order.
+    pub sequence: u64,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// Of these, the schedule's.
+    pub automatic: u32,
+    /// Whether the store has a row of it.
+    pub has_row: bool,
+    /// When it came into memory, by the monotonic clock.
+    pub since: Duration,
+}
+
+impl Job {
+    /// What it costs to keep it in memory: about the size of its parts, as if nothing were shared.
+    pub(crate) fn bytes(&self) -> usize {
+        256 + self.event.event.data.len()
+    }
+
+    /// The record that gives it another state without an attempt.
+    pub(crate) fn record(
+        &self,
+        subscription: SubscriptionNo,
+        status: DeliveryStatus,
+        reason: Option<String>,
+        next_attempt_at: Option<Timestamp>,
+    ) -> Record {
+        Record {
+            key: DeliveryKey { event: self.event.seq, subscription },
+            account: self.event.event.account.clone(),
+            sequence: self.sequence,
+            has_row: self.has_row,
+            status,
+            reason,
+            next_attempt_at,
+            attempts: self.attempts,
+            automatic: self.automatic,
+            attempt: None,
+            keep_state: false,
+        }
+    }
+}
+
+/// What the control plane's last change asks of a lane's deliveries in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Settling {
+    /// Nothing, or it is done.
+    #[default]
+    Done,
+    /// They may not be in the state that the subscription's status asks for.
+    Wanted,
+    /// Being moved.
+    Running,
+    /// Being moved, and changed again meanwhile.
+    Again,
+}
+
+/// One subscription's deliveries.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub account: AccountId,
+    fresh: VecDeque<Job>,
+    late: VecDeque<Job>,
+    turn: u32,
+    pub in_flight: usize,
+    /// How many may be in flight now: falls when the target can't be reached, rises with each success.
+    pub limit: usize,
+    pub cap: usize,
+    /// Deliveries with a row that are in memory or being written: not to be leased again.
+    pub in_hand: HashSet<EventSeq>,
+    /// When the first scheduled delivery in the store is due, as far as is known.
+    pub next_due: Option<Timestamp>,
+    /// Under which moment it stands among the lanes with something due.
+    pub due_listed: Option<Timestamp>,
+    pub leasing: bool,
+    pub settling: Settling,
+    /// Whether it waits for its turn to send.
+    pub ready_listed: bool,
+    /// Nothing is sent until the control plane has said what becomes of it (410).
+    pub stopped: bool,
+    /// Deliveries in the store that wait (scheduled or held).
+    pub waiting: u64,
+}
+
+impl Lane {
+    pub(crate) fn new(account: AccountId, cap: usize) -> Self {
+        Self {
+            account,
+            fresh: VecDeque::new(),
+            late: VecDeque::new(),
+            turn: 0,
+            in_flight: 0,
+            limit: cap,
+            cap,
+            in_hand: HashSet::new(),
+            next_due: None,
+            due_listed: None,
+            leasing: false,
+            settling: Settling::Done,
+            ready_listed: false,
+            stopped: false,
+            waiting: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, job: Job) {
+        if job.has_row { self.late.push_back(job) } else { self.fresh.push_back(job) }
+    }
+
+    /// The next delivery to send: fresh before late, but for every eighth turn.
+    pub(crate) fn pop(&mut self) -> Option<Job> {
+        self.turn = self.turn.wrapping_add(1);
+        let late_first = self.turn.is_multiple_of(LATE_TURN);
+        let (first, second) =
+            if late_first { (&mut self.late, &mut self.fresh) } else { (&mut self.fresh, &mut self.late) };
+        first.pop_front().or_else(|| second.pop_front())
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.fresh.len() + self.late.len()
+    }
+
+    pub(crate) fn fresh_len(&self) -> usize {
+        self.fresh.len()
+    }
+
+    pub(crate) fn late_len(&self) -> usize {
+        self.late.len()
+    }
+
+    /// Whether something can be sent now.
+    pub(crate) fn can_send(&self) -> bool {
+        self.queued() > 0 && self.in_flight < self.limit && !self.stopped
+    }
+
+    /// Takes everything out of memory.
+    pub(crate) fn drain(&mut self) -> Vec<Job> {
+        self.fresh.drain(..).chain(self.late.drain(..)).collect()
+    }
+
+    /// Takes out the fresh deliveries, if the first of them has waited since `before` or longer.
+    pub(crate) fn drain_stale(&mut self, before: Duration) -> Vec<Job> {
+        if self.fresh.front().is_some_and(|job| job.since <= before) {
+            self.fresh.drain(..).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Takes one delivery out of memory.
+    pub(crate) fn take(&mut self, seq: EventSeq) -> Option<Job> {
+        [&mut self.fresh, &mut self.late].into_iter().find_map(|queue| {
+            let place = queue.iter().position(|job| job.event.seq == seq)?;
+            queue.remove(place)
+        })
+    }
+
+    /// Whether there is nothing left to know about it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queued() == 0
+            && self.in_flight == 0
+            && self.in_hand.is_empty()
+            && self.next_due.is_none()
+            && self.waiting == 0
+            && !self.leasing
+            && self.settling == Settling::Done
+    }
+
+    /// An attempt reached the target, or did not.
+    pub(crate) fn adapt(&mut self, reached: bool) {
+        self.limit = if reached { (self.limit + 1).min(self.cap) } else { (self.limit / 2).max(1) };
+    }
+}

@@ -1,0 +1,15 @@
+//! What goes next: queues in memory, bounded; caps in flight; fairness between accounts and between targets.
+//!
+//! The volatile queues here are never the only record of a delivery: an event above the watermark is fanned out
+//! again after a crash, and everything else waits in the store. Nothing here does I/O but `pump`, which fetches
+//! what is due, and `runner`, which makes attempts.
+
+mod lane;
+mod pump;
+mod queue;
+mod runner;
+
+pub(crate) use lane::Job;
+pub(crate) use pump::{pump, sweep};
+pub(crate) use queue::{Claim, Dispatch, Limits};
+pub(crate) use runner::{attempt_now, note_health, start_runners, unsent};

@@ -1,0 +1,184 @@
+//! Making attempts: a runner takes one delivery after another while there are any, then ends.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Job;
+use crate::core::Core;
+use crate::deliver::{Request, attempt};
+use crate::index::Live;
+use crate::ingest::Recorded;
+use crate::model::{
+    Attempt, DeliveryStatus, ErrorClass, Health, SubscriptionNo, SubscriptionStatus, Timestamp,
+};
+use crate::record::{self, Verdict};
+use crate::store::Record;
+
+/// After a fault of our own a delivery is tried again after so long.
+const AFTER_FAULT: Duration = Duration::from_secs(5);
+
+/// Starts a runner for each delivery that may be sent now.
+pub(crate) fn start_runners(core: &Arc<Core>) {
+    while let Some((no, job)) = core.dispatch.next() {
+        tokio::spawn(run(Arc::clone(core), no, job));
+    }
+}
+
+async fn run(core: Arc<Core>, no: SubscriptionNo, job: Job) {
+    let mut next = Some((no, job));
+    while let Some((no, job)) = next {
+        let mut held = Held { core: &core, no, job: Some(job) };
+        let reached = held.process().await;
+        held.job = None;
+        let (following, more) = core.dispatch.finish(no, reached);
+        if more {
+            start_runners(&core);
+        }
+        next = following;
+    }
+}
+
+/// A delivery in flight. Should its runner end without having recorded it (a panic), it is put back into the store
+/// rather than lost until the next start.
+struct Held<'a> {
+    core: &'a Arc<Core>,
+    no: SubscriptionNo,
+    job: Option<Job>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let Some(job) = self.job.take() else { return };
+        tracing::error!(subscription = self.no.0, "an attempt broke off; its delivery is scheduled again");
+        let at = self.core.options.clock.now().plus(AFTER_FAULT);
+        push(self.core, &job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(at)));
+        self.core.dispatch.finish(self.no, None);
+    }
+}
+
+impl Held<'_> {
+    /// Brings the delivery to its next state. Answers whether the target could be reached, if it was tried.
+    async fn process(&self) -> Option<bool> {
+        let job = self.job.as_ref()?;
+        let live = self.core.index.get(self.no);
+        let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
+        let Some(live) = live.filter(|_| status == SubscriptionStatus::Active) else {
+            let (status, reason) = unsent(status);
+            push(self.core, job, job.record(self.no, status, Some(reason), None));
+            return None;
+        };
+        let attempt = attempt_now(self.core, &live, job, false).await;
+        let reached = attempt.error.is_none_or(|class| !is_unreached(class));
+        let record = judged(self.core, &live, job, attempt);
+        push(self.core, job, record);
+        Some(reached)
+    }
+}
+
+/// The state of a delivery whose subscription is not active, and why.
+pub(crate) fn unsent(status: SubscriptionStatus) -> (DeliveryStatus, String) {
+    let (status, reason) = match status {
+        SubscriptionStatus::Gone => {
+            (DeliveryStatus::Cancelled, "the target answered 410: the subscription is gone")
+        }
+        SubscriptionStatus::Deleted => (DeliveryStatus::Cancelled, "the subscription was deleted"),
+        SubscriptionStatus::Disabled => (DeliveryStatus::Held, "the subscription is disabled"),
+        SubscriptionStatus::Pending => (DeliveryStatus::Held, "the subscription is not confirmed"),
+        SubscriptionStatus::Paused | SubscriptionStatus::Active => {
+            (DeliveryStatus::Held, "the subscription is paused")
+        }
+    };
+    (status, reason.to_owned())
+}
+
+/// Whether a target that fails so is to be spared: it could not be reached, or did not answer.
+const fn is_unreached(class: ErrorClass) -> bool {
+    !matches!(class, ErrorClass::BlockedAddress | ErrorClass::InvalidRequest)
+}
+
+/// Makes one attempt and counts it.
+pub(crate) async fn attempt_now(core: &Core, live: &Live, job: &Job, manual: bool) -> Attempt {
+    let request =
+        Request { event: &job.event.event, sequence: job.sequence, number: job.attempts + 1, manual };
+    let made = attempt(&core.client, &*core.options.clock, &core.catalog, live, request).await;
+    let stats = &core.stats;
+    match (made.error, made.is_success()) {
+        (Some(class), _) => {
+            let place = ErrorClass::ALL.iter().position(|c| *c == class);
+            if let Some(counter) = place.and_then(|place| stats.attempts_failed.get(place)) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        (None, true) => {
+            stats.attempts_succeeded.fetch_add(1, Ordering::Relaxed);
+        }
+        (None, false) => {
+            stats.attempts_refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    stats.attempt_time.observe(Duration::from_micros(made.duration_us));
+    made
+}
+
+/// Judges an automatic attempt: the delivery's record, the subscription's health, and its end if it has come.
+fn judged(core: &Arc<Core>, live: &Live, job: &Job, attempt: Attempt) -> Record {
+    let no = live.subscription.no;
+    let now = core.options.clock.now();
+    let automatic = job.automatic + 1;
+    let verdict =
+        record::judge(&attempt, automatic, now, &core.options.retry, core.options.random.fraction());
+    note_health(core, no, attempt.is_success(), now);
+    let mut record = job.record(no, DeliveryStatus::Delivered, None, None);
+    record.attempts = job.attempts + 1;
+    record.automatic = automatic;
+    match verdict {
+        Verdict::Delivered => {}
+        Verdict::Retry(at) => {
+            record.status = DeliveryStatus::Scheduled;
+            record.next_attempt_at = Some(at);
+        }
+        Verdict::Dead(reason) => {
+            record.status = DeliveryStatus::Dead;
+            record.reason = Some(reason);
+        }
+        Verdict::Gone => {
+            record.status = DeliveryStatus::Dead;
+            record.reason = Some("the target answered 410: the subscription is gone".to_owned());
+            core.subscription_gone(no, live.subscription.target_url.clone());
+        }
+    }
+    record.attempt = Some(attempt);
+    record
+}
+
+/// Notes an attempt's success or failure; a subscription that has failed for too long is disabled.
+pub(crate) fn note_health(core: &Arc<Core>, no: SubscriptionNo, success: bool, now: Timestamp) {
+    let Some(live) = core.index.get(no) else { return };
+    let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+    let health = &mut counters.progress.health;
+    if success {
+        *health = Health {
+            last_success_at: Some(now),
+            last_failure_at: health.last_failure_at,
+            ..Health::default()
+        };
+    } else {
+        health.last_failure_at = Some(now);
+        health.consecutive_failures += 1;
+    }
+    let failing_since = if success { None } else { Some(*health.failing_since.get_or_insert(now)) };
+    counters.dirty = true;
+    drop(counters);
+    let too_long = |since: Timestamp| now.since(since) >= core.options.disable_after;
+    if let Some(since) = failing_since.filter(|since| too_long(*since))
+        && live.subscription.status == SubscriptionStatus::Active
+    {
+        core.subscription_failing(no, since);
+    }
+}
+
+fn push(core: &Core, job: &Job, record: Record) {
+    core.writer.record(Recorded { record, was_waiting: job.has_row, done: None });
+}

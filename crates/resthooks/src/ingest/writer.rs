@@ -1,0 +1,377 @@
+//! Group commit: everything that waits goes into one transaction, then the next.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use super::ids::{Sorted, sort_out};
+use super::{Tracker, fan_out};
+use crate::core::Core;
+use crate::dispatch::start_runners;
+use crate::error::Error;
+use crate::events::Accepted;
+use crate::model::{Event, EventSeq, SequencedEvent};
+use crate::stats::Stats;
+use crate::store::{Batch, Record};
+
+/// Events in one transaction.
+const MAX_EVENTS: usize = 1000;
+/// Bytes of events in one transaction (one call's may be more).
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Deliveries that the events of one transaction may give (one call's may be more).
+const MAX_MATCHES: usize = 50_000;
+/// Records in one transaction.
+const MAX_RECORDS: usize = 4000;
+/// With so many records waiting, no events are taken.
+const FULL_RECORDS: usize = 20_000;
+/// Events and bytes that may wait; what comes then is refused.
+const MAX_WAITING_EVENTS: usize = 50_000;
+const MAX_WAITING_BYTES: usize = 128 * 1024 * 1024;
+/// After a failed transaction the next one is tried after so long.
+const AFTER_FAILURE: Duration = Duration::from_millis(250);
+/// What a refused producer is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// One call's events: all or none.
+#[derive(Debug)]
+pub(crate) struct Append {
+    pub events: Vec<Event>,
+    pub reply: oneshot::Sender<Result<Vec<Accepted>, Error>>,
+}
+
+/// A record to be written.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub record: Record,
+    /// Whether the delivery's row was scheduled or held before.
+    pub was_waiting: bool,
+    /// Told when it is durable.
+    pub done: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    appends: VecDeque<Append>,
+    events: usize,
+    bytes: usize,
+    records: VecDeque<Recorded>,
+    /// No more events are taken.
+    closed: bool,
+    /// Everything is to be written out, then the writer ends.
+    ending: bool,
+}
+
+/// Where events and records wait for the next transaction.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: Mutex<Queue>,
+    wake: Notify,
+    tracker: Mutex<Tracker>,
+    /// Whether the last transaction was written.
+    healthy: AtomicBool,
+}
+
+impl Writer {
+    pub(crate) fn new(tracker: Tracker) -> Self {
+        Self {
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            tracker: Mutex::new(tracker),
+            healthy: AtomicBool::new(true),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tracker(&self) -> MutexGuard<'_, Tracker> {
+        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a call's events in line.
+    pub(crate) fn append(&self, append: Append) -> Result<(), Error> {
+        let bytes: usize = append.events.iter().map(|event| event.data.len()).sum();
+        let mut queue = self.queue();
+        if queue.closed {
+            return Err(unavailable("the engine is stopping"));
+        }
+        if queue.events >= MAX_WAITING_EVENTS || queue.bytes >= MAX_WAITING_BYTES {
+            return Err(unavailable("too many events wait to be written"));
+        }
+        queue.events += append.events.len();
+        queue.bytes += bytes;
+        queue.appends.push_back(append);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Puts a delivery's next state in line. Never refuses: what is in flight is bounded.
+    pub(crate) fn record(&self, recorded: Recorded) {
+        self.queue().records.push_back(recorded);
+        self.wake.notify_one();
+    }
+
+    /// How many records wait.
+    pub(crate) fn records_waiting(&self) -> usize {
+        self.queue().records.len()
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed) && !self.queue().closed
+    }
+
+    /// Takes no more events.
+    pub(crate) fn close(&self) {
+        self.queue().closed = true;
+    }
+
+    /// Lets the writer end once everything is written.
+    pub(crate) fn end(&self) {
+        self.queue().ending = true;
+        self.wake.notify_one();
+    }
+
+    /// What goes into the next transaction; `None` when nothing waits.
+    fn take(&self) -> Option<Taken> {
+        let mut queue = self.queue();
+        let take = queue.records.len().min(MAX_RECORDS);
+        let crowded = queue.records.len() > FULL_RECORDS;
+        let records = queue.records.drain(..take).collect();
+        let mut appends = Vec::new();
+        let (mut events, mut bytes) = (0, 0);
+        while let Some(append) = queue.appends.front().filter(|_| !crowded) {
+            let size: usize = append.events.iter().map(|event| event.data.len()).sum();
+            if !appends.is_empty() && (events + append.events.len() > MAX_EVENTS || bytes + size > MAX_BYTES)
+            {
+                break;
+            }
+            events += append.events.len();
+            bytes += size;
+            appends.extend(queue.appends.pop_front());
+        }
+        queue.events -= events;
+        queue.bytes -= bytes;
+        let taken = Taken { appends, records };
+        (!taken.appends.is_empty() || !taken.records.is_empty()).then_some(taken)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.queue().ending
+    }
+
+    fn put_back(&self, records: Vec<Recorded>) {
+        let mut queue = self.queue();
+        records.into_iter().rev().for_each(|recorded| queue.records.push_front(recorded));
+    }
+
+    /// Puts appends back to the head of the line, in their order.
+    pub(super) fn put_back_appends(&self, appends: Vec<Append>) {
+        let mut queue = self.queue();
+        for append in appends.into_iter().rev() {
+            queue.events += append.events.len();
+            queue.bytes += append.events.iter().map(|event| event.data.len()).sum::<usize>();
+            queue.appends.push_front(append);
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    appends: Vec<Append>,
+    records: Vec<Recorded>,
+}
+
+fn unavailable(detail: &str) -> Error {
+    Error::Unavailable { retry_after: RETRY_AFTER, detail: detail.to_owned() }
+}
+
+/// The writer's loop: one transaction after another, until it is told to end and everything is written.
+pub(crate) async fn write(core: Arc<Core>) {
+    let clock = Arc::clone(&core.options.clock);
+    let mut saved = Saved { watermark: core.writer.tracker().watermark(), at: clock.monotonic() };
+    loop {
+        let woken = core.writer.wake.notified();
+        let ending = core.writer.is_ending();
+        let taken = core.writer.take();
+        let save_due = saved.is_due(&core, ending);
+        if taken.is_none() && !save_due {
+            if ending {
+                return;
+            }
+            tokio::select! {
+                () = woken => {}
+                () = clock.sleep(core.options.checkpoint_interval) => {}
+            }
+            continue;
+        }
+        let ok = transaction(&core, taken.unwrap_or_default(), save_due, &mut saved).await;
+        if ok {
+            core.dispatch.set_gate(core.writer.records_waiting() < FULL_RECORDS);
+            start_runners(&core);
+        } else {
+            core.dispatch.set_gate(core.writer.records_waiting() < FULL_RECORDS);
+            clock.sleep(AFTER_FAILURE).await;
+        }
+    }
+}
+
+/// What was saved of the watermark, and when.
+struct Saved {
+    watermark: EventSeq,
+    at: Duration,
+}
+
+impl Saved {
+    /// Whether counters and watermark are to be saved now. After a failure: to find out whether it works again.
+    fn is_due(&self, core: &Core, ending: bool) -> bool {
+        let waited =
+            core.options.clock.monotonic().saturating_sub(self.at) >= core.options.checkpoint_interval;
+        let changed = core.writer.tracker().watermark() != self.watermark;
+        let failed = !core.writer.healthy.load(Ordering::Relaxed);
+        ((waited || ending) && changed) || (waited && failed)
+    }
+}
+
+async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Saved) -> bool {
+    let Taken { appends, records } = taken;
+    let sorted = sort_out(core, appends).await;
+    let (appends, events, later) = matched(core, sorted);
+    core.writer.put_back_appends(later);
+    let (records, sides): (Vec<_>, Vec<_>) =
+        records.into_iter().map(|r| (r.record, (r.was_waiting, r.done))).unzip();
+    let watermark = save.then(|| core.writer.tracker().watermark());
+    let progress = if save { core.index.take_dirty() } else { Vec::new() };
+    let now = core.options.clock.now();
+    let batch = Arc::new(Batch { events, records, watermark, progress, now });
+    let begun = core.options.clock.monotonic();
+    let committed = core.store.commit(Arc::clone(&batch)).await;
+    let took = core.options.clock.monotonic().saturating_sub(begun);
+    core.stats.commit_time.observe(took);
+    core.stats.commits.fetch_add(1, Ordering::Relaxed);
+    match committed {
+        Ok(committed) => {
+            if let Some(watermark) = watermark {
+                *saved = Saved { watermark, at: core.options.clock.monotonic() };
+            }
+            if !core.writer.healthy.swap(true, Ordering::Relaxed) {
+                tracing::info!("the store takes writes again");
+            }
+            accepted(core, appends, &batch.events, committed.first);
+            recorded(core, &batch.records, sides);
+            true
+        }
+        Err(error) => {
+            failed(core, appends, batch, sides, &error);
+            saved.at = core.options.clock.monotonic();
+            false
+        }
+    }
+}
+
+/// An append whose events are in the transaction, by the place of the first one.
+struct Placed {
+    first: usize,
+    count: usize,
+    reply: oneshot::Sender<Result<Vec<Accepted>, Error>>,
+}
+
+/// Matches each event with the subscriptions as they stand now, as far as one transaction goes.
+fn matched(core: &Core, sorted: Sorted) -> (Vec<Placed>, Vec<Arc<Event>>, Vec<Append>) {
+    let (mut placed, mut events, mut later) = (Vec::new(), Vec::new(), Vec::new());
+    let mut matches = 0;
+    for append in sorted.appends {
+        if matches > MAX_MATCHES {
+            later.push(append);
+            continue;
+        }
+        let first = events.len();
+        for mut event in append.events {
+            event.matched = core.index.match_event(&event.account, &event.event);
+            matches += event.matched.len();
+            events.push(Arc::new(event));
+        }
+        placed.push(Placed { first, count: events.len() - first, reply: append.reply });
+    }
+    (placed, events, later)
+}
+
+fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first: EventSeq) {
+    let numbered = (first.0..).map(EventSeq).zip(events);
+    let events: Vec<_> =
+        numbered.map(|(seq, event)| SequencedEvent { seq, event: Arc::clone(event) }).collect();
+    let deliveries: usize = events.iter().map(|e| e.event.matched.len()).sum();
+    core.stats.events_accepted.fetch_add(events.len() as u64, Ordering::Relaxed);
+    core.stats.deliveries_matched.fetch_add(deliveries as u64, Ordering::Relaxed);
+    let mut tracker = core.writer.tracker();
+    events.iter().for_each(|e| tracker.appended(e.seq, e.event.matched.len()));
+    drop(tracker);
+    let all = events.iter().map(|e| (e.clone(), e.event.matched.clone()));
+    fan_out(core, all);
+    for append in appends {
+        let own = events.iter().skip(append.first).take(append.count);
+        let answer = own.map(|e| Accepted::of(&e.event)).collect();
+        // A caller that has gone away is no reason to do otherwise.
+        drop(append.reply.send(Ok(answer)));
+    }
+}
+
+/// What goes with a record: whether it was waiting, and who is to be told.
+type Side = (bool, Option<oneshot::Sender<()>>);
+
+fn recorded(core: &Core, records: &[Record], sides: Vec<Side>) {
+    if records.is_empty() {
+        return;
+    }
+    count(&core.stats, records);
+    core.dispatch.recorded(records.iter().zip(sides.iter().map(|side| side.0)));
+    let mut tracker = core.writer.tracker();
+    records.iter().filter(|record| !record.has_row).for_each(|record| tracker.recorded(record.key.event));
+    drop(tracker);
+    sides.into_iter().filter_map(|side| side.1).for_each(|done| {
+        let _told = done.send(());
+    });
+}
+
+fn count(stats: &Stats, records: &[Record]) {
+    use crate::model::DeliveryStatus as Status;
+    for record in records.iter().filter(|record| !record.keep_state) {
+        let counter = match record.status {
+            Status::Delivered => &stats.deliveries_delivered,
+            Status::Scheduled => &stats.deliveries_scheduled,
+            Status::Held => &stats.deliveries_held,
+            Status::Dead => &stats.deliveries_dead,
+            Status::Cancelled => &stats.deliveries_cancelled,
+            Status::Pending => continue,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing was written: the producers are told so, the records are kept for the next transaction.
+fn failed(
+    core: &Core,
+    appends: Vec<Placed>,
+    batch: Arc<Batch>,
+    sides: Vec<Side>,
+    error: &crate::store::Error,
+) {
+    if core.writer.healthy.swap(false, Ordering::Relaxed) {
+        tracing::error!(%error, "the store does not take writes");
+    }
+    core.stats.commits_failed.fetch_add(1, Ordering::Relaxed);
+    core.stats.events_refused.fetch_add(batch.events.len() as u64, Ordering::Relaxed);
+    let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| (*shared).clone());
+    batch.events.iter().rev().for_each(|event| core.index.unmatch(&event.matched));
+    core.index.mark_dirty(&batch.progress);
+    let restored = batch.records.into_iter().zip(sides);
+    let restored = restored.map(|(record, (was_waiting, done))| Recorded { record, was_waiting, done });
+    core.writer.put_back(restored.collect());
+    for append in appends {
+        drop(append.reply.send(Err(unavailable("the store does not take writes"))));
+    }
+}
