@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::deliver::Prepared;
@@ -50,7 +51,11 @@ struct Maps {
 
 /// All subscriptions that have not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Index(RwLock<Maps>);
+pub(crate) struct Index {
+    maps: RwLock<Maps>,
+    /// Whether any counters may have changed since they were last taken.
+    dirty: AtomicBool,
+}
 
 impl Index {
     /// Puts a subscription in the place of its former version; one that has ended is taken out.
@@ -65,7 +70,7 @@ impl Index {
 
     fn insert(&self, subscription: Subscription, progress: Option<Progress>) {
         let no = subscription.no;
-        let mut maps = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         let former = maps.live.remove(&no);
         if let Some(former) = &former {
             maps.unlist(&former.subscription);
@@ -86,23 +91,26 @@ impl Index {
 
     /// The subscription as it stands now; `None` when it has ended.
     pub(crate) fn get(&self, no: SubscriptionNo) -> Option<Arc<Live>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).live.get(&no).map(Arc::clone)
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).live.get(&no).map(Arc::clone)
     }
 
     /// All of them, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).live.values().map(Arc::clone).collect()
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).live.values().map(Arc::clone).collect()
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).live.len()
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).live.len()
     }
 
     /// What an event matches, ascending by number, each with its subscription's next sequence number.
     pub(crate) fn match_event(&self, account: &AccountId, name: &EventName) -> Vec<Match> {
-        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
         let numbers = maps.matching(account, name);
+        if !numbers.is_empty() {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
         let with_sequence = |subscription: SubscriptionNo| {
             let mut counters =
                 maps.live.get(&subscription)?.counters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +123,7 @@ impl Index {
 
     /// Takes back the newest sequence numbers: the event they were given for was not committed.
     pub(crate) fn unmatch(&self, matched: &[Match]) {
-        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
         for given in matched {
             if let Some(live) = maps.live.get(&given.subscription) {
                 let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,9 +143,24 @@ impl Index {
         }
     }
 
+    /// A delivery of this subscription has fared well or badly: its health as it is then.
+    pub(crate) fn note_health(&self, live: &Live, change: impl FnOnce(&mut Health)) -> Health {
+        let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut counters.progress.health);
+        counters.dirty = true;
+        self.dirty.store(true, Ordering::Relaxed);
+        counters.progress.health
+    }
+
+    /// Whether any counters may have changed since they were last taken.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Relaxed)
+    }
+
     /// The counters that have changed since this was last asked.
     pub(crate) fn take_dirty(&self) -> Vec<(SubscriptionNo, Progress)> {
-        let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        self.dirty.store(false, Ordering::Relaxed);
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
         let take = |(no, live): (&SubscriptionNo, &Arc<Live>)| {
             let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut counters.dirty).then_some((*no, counters.progress))
@@ -147,6 +170,7 @@ impl Index {
 
     /// These were taken, but could not be saved.
     pub(crate) fn mark_dirty(&self, taken: &[(SubscriptionNo, Progress)]) {
+        self.dirty.fetch_or(!taken.is_empty(), Ordering::Relaxed);
         for (no, _) in taken {
             if let Some(live) = self.get(*no) {
                 live.counters.lock().unwrap_or_else(PoisonError::into_inner).dirty = true;

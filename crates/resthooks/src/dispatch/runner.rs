@@ -1,7 +1,6 @@
 //! Making attempts: a runner takes one delivery after another while there are any, then ends.
 
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -156,23 +155,21 @@ fn judged(core: &Arc<Core>, live: &Live, job: &Job, attempt: Attempt) -> Record 
 /// Notes an attempt's success or failure; a subscription that has failed for too long is disabled.
 pub(crate) fn note_health(core: &Arc<Core>, no: SubscriptionNo, success: bool, now: Timestamp) {
     let Some(live) = core.index.get(no) else { return };
-    let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
-    let health = &mut counters.progress.health;
-    if success {
-        *health = Health {
-            last_success_at: Some(now),
-            last_failure_at: health.last_failure_at,
-            ..Health::default()
-        };
-    } else {
-        health.last_failure_at = Some(now);
-        health.consecutive_failures += 1;
-    }
-    let failing_since = if success { None } else { Some(*health.failing_since.get_or_insert(now)) };
-    counters.dirty = true;
-    drop(counters);
+    let health = core.index.note_health(&live, |health| {
+        if success {
+            *health = Health {
+                last_success_at: Some(now),
+                last_failure_at: health.last_failure_at,
+                ..Health::default()
+            };
+        } else {
+            health.last_failure_at = Some(now);
+            health.consecutive_failures += 1;
+            health.failing_since.get_or_insert(now);
+        }
+    });
     let too_long = |since: Timestamp| now.since(since) >= core.options.disable_after;
-    if let Some(since) = failing_since.filter(|since| too_long(*since))
+    if let Some(since) = health.failing_since.filter(|since| too_long(*since))
         && live.subscription.status == SubscriptionStatus::Active
     {
         core.subscription_failing(no, since);

@@ -193,6 +193,7 @@ fn unavailable(detail: &str) -> Error {
 /// The writer's loop: one transaction after another, until it is told to end and everything is written.
 pub(crate) async fn write(core: Arc<Core>) {
     let clock = Arc::clone(&core.options.clock);
+    let _stands_down = StandsDown(&core.writer);
     let mut saved = Saved { watermark: core.writer.tracker().watermark(), at: clock.monotonic() };
     loop {
         let woken = core.writer.wake.notified();
@@ -220,6 +221,21 @@ pub(crate) async fn write(core: Arc<Core>) {
     }
 }
 
+/// However the writer ends, nobody goes on waiting for it.
+struct StandsDown<'a>(&'a Writer);
+
+impl Drop for StandsDown<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        queue.closed = true;
+        queue.appends.clear();
+        queue.records.clear();
+        if !queue.ending {
+            tracing::error!("the writer broke off: nothing is accepted any more");
+        }
+    }
+}
+
 /// What was saved of the watermark, and when.
 struct Saved {
     watermark: EventSeq,
@@ -231,7 +247,7 @@ impl Saved {
     fn is_due(&self, core: &Core, ending: bool) -> bool {
         let waited =
             core.options.clock.monotonic().saturating_sub(self.at) >= core.options.checkpoint_interval;
-        let changed = core.writer.tracker().watermark() != self.watermark;
+        let changed = core.index.is_dirty() || core.writer.tracker().watermark() != self.watermark;
         let failed = !core.writer.healthy.load(Ordering::Relaxed);
         ((waited || ending) && changed) || (waited && failed)
     }
@@ -247,6 +263,9 @@ async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Sav
     let watermark = save.then(|| core.writer.tracker().watermark());
     let progress = if save { core.index.take_dirty() } else { Vec::new() };
     let now = core.options.clock.now();
+    if events.is_empty() && records.is_empty() && watermark.is_none() {
+        return true;
+    }
     let batch = Arc::new(Batch { events, records, watermark, progress, now });
     let begun = core.options.clock.monotonic();
     let committed = core.store.commit(Arc::clone(&batch)).await;
