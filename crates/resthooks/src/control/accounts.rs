@@ -1,6 +1,6 @@
 //! Accounts: what they hold, and deleting all of it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::order::page_limit;
@@ -48,7 +48,7 @@ impl Hooks {
                 let deleted = core.store.begin_delete_account(&id, now).await?.ok_or(Error::NotFound)?;
                 core.forget_account(&id, now);
                 // Begun here, within the change: it goes on though the caller may be gone by now.
-                Ok(tokio::spawn(delete_rest(Arc::downgrade(&core), deleted)))
+                Ok(tokio::spawn(delete_rest(Arc::clone(&core), deleted)))
             })
             .await?;
         rest.await.unwrap_or_else(|_| Err(Error::Internal("the deletion was broken off".to_owned())))
@@ -66,47 +66,52 @@ impl Core {
             self.subscription_changed(no);
         }
     }
+
+    async fn pause(&self) {
+        tokio::select! {
+            () = self.options.clock.sleep(RETRY_AFTER) => {}
+            () = self.stopping.cancelled() => {}
+        }
+    }
 }
 
 /// Takes up the deletions that an earlier run began.
 pub(crate) fn resume_deletions(core: &Arc<Core>, deletions: Vec<DeletedAccount>) {
     for deleted in deletions {
-        tokio::spawn(retry(Arc::downgrade(core), deleted));
+        tokio::spawn(delete_later(Arc::clone(core), deleted));
     }
 }
 
 /// Deletes an account's events; when the store can't go on, says so and tries again behind it.
-async fn delete_rest(core: Weak<Core>, deleted: DeletedAccount) -> Result<(), Error> {
+async fn delete_rest(core: Arc<Core>, deleted: DeletedAccount) -> Result<(), Error> {
     let result = delete_events(&core, &deleted).await;
     if result.is_err() {
         tokio::spawn(async move {
-            pause(&core).await;
-            retry(core, deleted).await;
+            core.pause().await;
+            delete_later(core, deleted).await;
         });
     }
     result
 }
 
-async fn retry(core: Weak<Core>, deleted: DeletedAccount) {
+/// Deletes an account's events, however often the store can't go on. Ends with the engine: the next start takes it
+/// up.
+async fn delete_later(core: Arc<Core>, deleted: DeletedAccount) {
     while let Err(error) = delete_events(&core, &deleted).await {
+        if core.stopping.is_cancelled() {
+            return;
+        }
         tracing::warn!(account = %deleted.account, %error, "an account's deletion waits for the store");
-        pause(&core).await;
+        core.pause().await;
     }
 }
 
-async fn pause(core: &Weak<Core>) {
-    let sleep = core.upgrade().map(|core| core.options.clock.sleep(RETRY_AFTER));
-    if let Some(sleep) = sleep {
-        sleep.await;
-    }
-}
-
-/// Deletes an account's events step by step. Ends early when the engine is no more: it must not be kept alive, with
-/// its hold on the store, by what the next start takes up.
-async fn delete_events(core: &Weak<Core>, deleted: &DeletedAccount) -> Result<(), Error> {
-    while let Some(core) = core.upgrade() {
-        if core.store.delete_account_step(deleted, STEP).await? {
-            break;
+/// Deletes an account's events step by step.
+async fn delete_events(core: &Core, deleted: &DeletedAccount) -> Result<(), Error> {
+    while !core.store.delete_account_step(deleted, STEP).await? {
+        if core.stopping.is_cancelled() {
+            let detail = "shutting down; the deletion goes on at the next start".to_owned();
+            return Err(Error::Unavailable { retry_after: RETRY_AFTER, detail });
         }
     }
     Ok(())
