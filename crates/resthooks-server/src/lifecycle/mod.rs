@@ -1,0 +1,13 @@
+//! A node's life: it opens its store, starts the engine, lets callers in, and ends all of that in the opposite order.
+//!
+//! [`Node`] is the whole of it. [`door`] accepts connections and [`connection`] serves one of them, bounded in time by
+//! [`patience`]; [`signals`] says when to stop. Nothing here knows what a request means.
+
+mod connection;
+mod door;
+mod node;
+mod patience;
+mod signals;
+
+pub(crate) use node::Node;
+pub(crate) use signals::Signals;

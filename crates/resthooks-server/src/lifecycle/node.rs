@@ -1,0 +1,94 @@
+//! One node from start to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use resthooks::Hooks;
+use resthooks::env::Clock;
+use resthooks::model::KeyRole;
+use resthooks_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+
+use super::door::Door;
+use crate::settings::Settings;
+
+/// A running node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    address: SocketAddr,
+    made_admin_key: Option<String>,
+    door: Door,
+    hooks: Hooks,
+    store: Arc<SqliteStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Node {
+    /// Takes the address, opens the store, starts the engine, makes sure that there is an admin key, and lets callers
+    /// in.
+    pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        // First of all, because it is the likeliest to fail and leaves nothing behind when something later does.
+        let listener = listen(settings.listen).await?;
+        let address = listener.local_addr()?;
+        let store = Arc::new(SqliteStore::open(&settings.store, resthooks_sqlite::Options::default())?);
+        let hooks = Hooks::start(Arc::clone(&store) as _, settings.engine.clone()).await?;
+        let made_admin_key = ensure_admin_key(&hooks, settings.admin_key.as_deref()).await?;
+        let mut options = resthooks_api::Options::default();
+        options.public_url = Some(settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
+        let app = resthooks_api::router(hooks.clone(), options);
+        let clock = Arc::clone(&settings.engine.clock);
+        let door = Door::open(listener, app, settings.max_connections, Arc::clone(&clock));
+        Ok(Self { address, made_admin_key, door, hooks, store, clock })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The admin key, when this start made one. It can't be read again.
+    pub(crate) fn made_admin_key(&self) -> Option<&str> {
+        self.made_admin_key.as_deref()
+    }
+
+    /// Lets nobody in any more, answers who is inside, lets deliveries in flight end, and closes the store, all within
+    /// `grace`. Whether everything ended by itself; what did not is taken up by the next start.
+    pub(crate) async fn stop(self, grace: Duration) -> anyhow::Result<bool> {
+        let begun = self.clock.monotonic();
+        // A caller that dawdles must not use up the time that deliveries in flight need.
+        let all_answered = self.door.close(grace / 2).await;
+        let left = grace.saturating_sub(self.clock.monotonic().saturating_sub(begun));
+        let all_delivered = self.hooks.shutdown(left).await;
+        tokio::task::block_in_place(|| self.store.close()).context("closing the store")?;
+        Ok(all_answered && all_delivered)
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("--listen: {address} is in use by another program")
+        }
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!("--listen: {address} is not allowed to this user"),
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("--listen: {address} is not an address of this machine")
+        }
+        _ => anyhow::Error::new(error).context(format!("--listen: can't listen on {address}")),
+    })
+}
+
+/// Makes the key that was given the provider's; without one, makes one unless there is one. Answers a key that it made.
+async fn ensure_admin_key(hooks: &Hooks, given: Option<&str>) -> anyhow::Result<Option<String>> {
+    if let Some(key) = given {
+        hooks.ensure_provider_key(key).await?;
+        return Ok(None);
+    }
+    if hooks.has_provider_key() {
+        return Ok(None);
+    }
+    let made = hooks.create_key(KeyRole::Provider, Some("made at first start".to_owned())).await?;
+    Ok(Some(made.key))
+}

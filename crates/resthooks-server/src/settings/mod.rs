@@ -1,0 +1,93 @@
+//! Settings: what a node runs with, and where each of it came from.
+//!
+//! Every setting is a row of [`TABLE`] and nothing else: its flag, its environment variable, its key in the file, its
+//! help, its default and what it sets are read from there. [`Given`] takes what the command line and the environment
+//! say, [`file`] what the file says, [`Resolved`] lays them over each other and over the defaults. Nothing here opens
+//! a store or a socket.
+
+mod file;
+mod given;
+mod parse;
+mod resolve;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use given::{Given, GivenStore};
+pub(crate) use resolve::{Resolved, Source};
+pub(crate) use table::{Kind, Setting, TABLE};
+
+/// The admin key in development mode.
+pub(crate) const DEV_ADMIN_KEY: &str = "dev";
+
+/// What a secret is printed as.
+pub(crate) const MASK: &str = "********";
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For humans.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// All settings, as values.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where callers reach the API, when that is not where it listens.
+    pub public_url: Option<String>,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The provider's key, when the operator gave one.
+    pub admin_key: Option<String>,
+    /// Development mode.
+    pub dev: bool,
+    /// How long a stop may take.
+    pub shutdown_grace: Duration,
+    /// Connections served at once.
+    pub max_connections: usize,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_level: String,
+    /// What the engine runs with.
+    pub engine: resthooks::Options,
+}
+
+impl Default for Settings {
+    /// Only a place to set things in: the defaults that count are [`TABLE`]'s.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            store: PathBuf::new(),
+            admin_key: None,
+            dev: false,
+            shutdown_grace: Duration::ZERO,
+            max_connections: 1,
+            log_format: LogFormat::Auto,
+            log_level: String::new(),
+            engine: resthooks::Options::default(),
+        }
+    }
+}
+
+/// A setting that makes no sense, by name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {message} ({source_text})")]
+pub(crate) struct Error {
+    /// The setting's flag, or the key that is none.
+    pub setting: String,
+    /// What is wrong, or what was expected.
+    pub message: String,
+    /// Where it was given, in words.
+    pub source_text: String,
+}

@@ -1,0 +1,167 @@
+//! From text to a setting's value. Each says what was expected, in words that fit behind the setting's name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use resthooks::model::parse_duration;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// The one value of a setting that has one.
+pub(super) fn one(values: &[String]) -> Result<&str, String> {
+    match values {
+        [value] => Ok(value),
+        _ => Err("must be one value".to_owned()),
+    }
+}
+
+/// `true` or `false` in any of their usual spellings.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+/// A whole number from 1 to a million.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=1_000_000).contains(count))
+        .ok_or_else(|| "must be a whole number from 1 to 1000000".to_owned())
+}
+
+/// A duration that is not zero.
+pub(super) fn duration_above_zero(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).map_err(|e| e.0)?;
+    if duration.is_zero() { Err("must be longer than 0s".to_owned()) } else { Ok(duration) }
+}
+
+/// A size in bytes with a unit, from 1 MiB to 1 TiB: less could not hold one event.
+pub(super) fn byte_size(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let wrong = || "must be a size with a unit, from 1MiB, such as 64MiB or 1GiB".to_owned();
+    let (number, unit) =
+        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit))).ok_or_else(wrong)?;
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(*unit))
+        .filter(|bytes| (1 << 20..=1 << 40).contains(bytes))
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .ok_or_else(wrong)
+}
+
+/// A key that can be sent in a header.
+pub(super) fn visible_ascii(text: &str) -> Result<String, String> {
+    if text == super::MASK {
+        return Err("is the mask that `resthooks config` prints, not a key".to_owned());
+    }
+    if text.is_empty()
+        || text.len() > 256
+        || !text.bytes().all(|b| b.is_ascii_graphic())
+        || text.contains(':')
+    {
+        return Err("must be 1 to 256 visible ASCII characters without a colon".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// An absolute http(s) URL that paths can be put behind.
+pub(super) fn base_url(text: &str) -> Result<String, String> {
+    let wrong = || "must be an http or https URL, such as https://hooks.example.com".to_owned();
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let is_base = matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.username().is_empty()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_base { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
+/// The file of `sqlite:FILE`.
+pub(super) fn store_path(url: &str) -> Result<PathBuf, String> {
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err("must be sqlite: and a file, such as sqlite:resthooks.db".to_owned());
+    };
+    match scheme {
+        "sqlite" => {}
+        "postgres" | "postgresql" => {
+            return Err("this version has no PostgreSQL store: use sqlite:FILE".to_owned());
+        }
+        _ => return Err("must be sqlite: and a file, such as sqlite:resthooks.db".to_owned()),
+    }
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.ends_with('/') {
+        return Err("must name a file, such as sqlite:resthooks.db".to_owned());
+    }
+    if path.contains('?') || path == ":memory:" {
+        return Err("must be a file: options and :memory: are not supported".to_owned());
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// The certificates in these PEM files, DER.
+pub(super) fn certificates(files: &[String]) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Vec::new();
+    for file in files {
+        let found = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|e| format!("{file} can't be read as PEM: {e}"))?;
+        if found.is_empty() {
+            return Err(format!("{file} holds no certificate"));
+        }
+        all.extend(found.into_iter().map(|certificate| certificate.to_vec()));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores() {
+        for (url, path) in [
+            ("sqlite:resthooks.db", "resthooks.db"),
+            ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
+            ("sqlite:///var/lib/x.db", "/var/lib/x.db"),
+            ("sqlite://x.db", "x.db"),
+        ] {
+            assert_eq!(store_path(url).unwrap(), PathBuf::from(path));
+        }
+        for bad in ["", "x.db", "mysql:x", "sqlite:", "sqlite:dir/", "sqlite::memory:", "sqlite:x?mode=ro"] {
+            assert!(store_path(bad).is_err(), "{bad}");
+        }
+        assert!(store_path("postgres://localhost/x").unwrap_err().contains("no PostgreSQL store"));
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(byte_size("64MiB").unwrap(), 64 << 20);
+        assert_eq!(byte_size("2048KiB").unwrap(), 2 << 20);
+        for bad in ["", "64", "64MB", "MiB", "0MiB", "1KiB", "-1GiB", "99999999999999999999GiB", "2000GiB"] {
+            assert!(byte_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counts_and_switches() {
+        assert_eq!(count("1"), Ok(1));
+        for bad in ["", "0", "-1", "1.5", "1000001"] {
+            assert!(count(bad).is_err(), "{bad}");
+        }
+        assert_eq!(switch("Yes"), Ok(true));
+        assert_eq!(switch("0"), Ok(false));
+        assert!(switch("").is_err());
+    }
+
+    #[test]
+    fn keys_fit_a_header() {
+        assert!(visible_ascii("dev").is_ok());
+        for bad in ["", "two words", "schlüssel", "a:b", "x\n", crate::settings::MASK] {
+            assert!(visible_ascii(bad).is_err(), "{bad:?}");
+        }
+    }
+}
