@@ -1,1 +1,42 @@
-//! Placeholder.
+//! The HTTP API of `resthooks`, as an axum router over a running engine.
+//!
+//! [`router`] is the whole API with its own authentication; [`consumer_router`] is what an application nests below
+//! its own API, with its own. A request finds its way through: `router` (which route), `caller` (who asks), `query`
+//! and `body` (what is asked), the operation's own file in its resource's folder, the engine, and `answer` or
+//! `problem`.
+//!
+//! Handlers translate between HTTP and [`resthooks::Hooks`] and decide nothing: no SQL and no policy is here.
+
+// From a request to its handler.
+mod api;
+mod caller;
+mod options;
+mod panic;
+mod router;
+
+// What a request says.
+mod body;
+mod id;
+mod page;
+mod query;
+
+// One folder per resource, one file per operation.
+mod account;
+mod api_key;
+mod delivery;
+mod event;
+mod event_type;
+mod ops;
+mod subscription;
+
+// What is answered.
+mod answer;
+mod error;
+mod problem;
+
+// What is said about all of it.
+mod openapi;
+
+pub use caller::Caller;
+pub use options::Options;
+pub use router::{consumer_router, router};

@@ -1,0 +1,22 @@
+//! What callers send: read within a limit, parsed once; only what is wrong is looked at a second time, to name it.
+
+mod diagnose;
+mod given;
+mod json;
+mod receive;
+mod strict;
+
+pub(crate) use diagnose::{malformed, shorten};
+pub(crate) use given::{Given, NotYet};
+pub(crate) use json::{JsonBody, NoFields, OptionalJsonBody, parse};
+pub(crate) use receive::{MediaType, receive, unsupported};
+pub(crate) use strict::{Headers, Object, Value};
+
+use resthooks::limits::{MAX_BATCH_BYTES, MAX_DATA_BYTES};
+
+/// The largest body of a request that carries one event: its `data` at its limit, and room for the rest.
+pub(crate) const MAX_EVENT_BODY_BYTES: usize = MAX_DATA_BYTES + 64 * 1024;
+/// The largest body of a batch of events.
+pub(crate) const MAX_BATCH_BODY_BYTES: usize = MAX_BATCH_BYTES;
+/// The largest body of any other request.
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;

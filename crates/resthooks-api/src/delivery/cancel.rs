@@ -1,0 +1,38 @@
+//! `POST /delivery/:id/cancel/`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use resthooks::model::DeliveryId;
+
+use super::resource::Resource;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::{NoFields, OptionalJsonBody};
+use crate::caller::Caller;
+use crate::id::Id;
+use crate::openapi::Conflict;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::subscription::AccountQuery;
+
+/// Cancel a delivery
+///
+/// Ends one that waits. 409 when it is in flight (`delivery_in_flight`) or has ended already
+/// (`delivery_finished`).
+#[utoipa::path(
+    post, path = "/delivery/{id}/cancel/", operation_id = "cancel_delivery", tag = "delivery",
+    params(("id" = String, Path, description = "The delivery's id."), AccountQuery),
+    responses((status = 200, description = "The delivery, cancelled.", body = Resource<'static>), Conflict),
+)]
+pub(crate) async fn cancel(
+    State(api): Shared,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+    Query(query): Query<AccountQuery>,
+    _: OptionalJsonBody<NoFields>,
+) -> Result<Response, Problem> {
+    let scope = caller.scope(query.account)?;
+    let delivery = api.hooks.cancel_delivery(&scope, id).await?;
+    Ok(answer::json(StatusCode::OK, &Resource::of(&delivery)))
+}

@@ -1,0 +1,39 @@
+//! `POST /delivery/:id/retry/`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use resthooks::model::DeliveryId;
+
+use super::resource::Whole;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::{NoFields, OptionalJsonBody};
+use crate::caller::Caller;
+use crate::id::Id;
+use crate::openapi::Conflict;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::subscription::AccountQuery;
+
+/// Try a delivery again
+///
+/// Makes one attempt now and answers when it has ended. A success ends the delivery; a failure adds an attempt and
+/// changes nothing else: the automatic schedule goes on as it was. 409 when it is in flight
+/// (`delivery_in_flight`), or when its subscription has ended (`subscription_ended`).
+#[utoipa::path(
+    post, path = "/delivery/{id}/retry/", operation_id = "retry_delivery", tag = "delivery",
+    params(("id" = String, Path, description = "The delivery's id."), AccountQuery),
+    responses((status = 200, description = "The delivery after the attempt.", body = Whole<'static>), Conflict),
+)]
+pub(crate) async fn retry(
+    State(api): Shared,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+    Query(query): Query<AccountQuery>,
+    _: OptionalJsonBody<NoFields>,
+) -> Result<Response, Problem> {
+    let scope = caller.scope(query.account)?;
+    let (delivery, attempts) = api.hooks.retry_delivery(&scope, id).await?;
+    Ok(answer::json(StatusCode::OK, &Whole::of(&delivery, &attempts)))
+}

@@ -1,0 +1,40 @@
+//! `PATCH /subscription/:id/`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use resthooks::model::SubscriptionId;
+
+use super::AccountQuery;
+use super::input::Input;
+use super::resource::Resource;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::JsonBody;
+use crate::caller::Caller;
+use crate::id::Id;
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// Change some of a subscription's settings
+///
+/// What is left out stays; `null` clears what can be cleared.
+#[utoipa::path(
+    patch, path = "/subscription/{id}/", operation_id = "change_subscription", tag = "subscription",
+    params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
+    request_body(content = Input, example = json!({"active": false})),
+    responses((status = 200, description = "The subscription.", body = Resource<'static>)),
+)]
+pub(crate) async fn change(
+    State(api): Shared,
+    caller: Caller,
+    Id(id): Id<SubscriptionId>,
+    Query(query): Query<AccountQuery>,
+    JsonBody(input): JsonBody<Input>,
+) -> Result<Response, Problem> {
+    let scope = caller.scope(query.account)?;
+    caller.scope(input.account.as_value().cloned())?;
+    let present = api.hooks.subscription(&scope, id).await?;
+    let view = api.hooks.change_subscription(&scope, id, input.into_change(&present)?).await?;
+    Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
+}

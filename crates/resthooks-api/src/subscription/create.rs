@@ -1,0 +1,43 @@
+//! `POST /subscription/`
+
+use axum::extract::{OriginalUri, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::AccountQuery;
+use super::input::Input;
+use super::resource::Resource;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::JsonBody;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// Subscribe
+///
+/// Every call makes a subscription of its own, also for an event and a target that another one has already. The
+/// answer holds its secret, which is not shown again when the subscription is read.
+#[utoipa::path(
+    post, path = "/subscription/", operation_id = "create_subscription", tag = "subscription",
+    params(AccountQuery),
+    request_body(content = Input, example = json!({
+        "target_url": "https://example.com/hooks", "event": "contact.create"
+    })),
+    responses(
+        (status = 201, description = "The subscription with its secret.", body = Resource<'static>,
+         headers(("Location", description = "Where it is."))),
+    ),
+)]
+pub(crate) async fn create(
+    State(api): Shared,
+    caller: Caller,
+    uri: OriginalUri,
+    Query(query): Query<AccountQuery>,
+    JsonBody(input): JsonBody<Input>,
+) -> Result<Response, Problem> {
+    let account = caller.account(input.account.as_value().cloned(), query.account)?;
+    let view = api.hooks.create_subscription(&account, input.into_new()?).await?;
+    let response = answer::secret(StatusCode::CREATED, &Resource::with_secret(&view));
+    Ok(answer::created(&uri, &view.subscription.id.to_string(), response))
+}

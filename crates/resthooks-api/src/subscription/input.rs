@@ -1,0 +1,343 @@
+//! What a subscription is created from, replaced with or changed by.
+
+use resthooks::model::{AccountId, EventPattern, Secret, TargetUrl};
+use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionView};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::headers::unmasked;
+use super::members::{Intent, Patterns, Payload};
+use super::resource::Resource;
+use crate::body::{Given, Headers, NotYet, Object, Value};
+use crate::problem::Problem;
+
+/// What a subscription is created from (`target_url` and `event` or `events` needed), replaced with (likewise; what
+/// is left out is set to its default, but the secret stays) or changed by (what is left out stays). What was read
+/// may be sent back: read-only fields are accepted as long as they say what is there.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SubscriptionInput)]
+#[expect(
+    dead_code,
+    reason = "what is not supported yet is refused while it is read, and holds nothing after"
+)]
+pub(crate) struct Input {
+    /// Whose it is. Needed from the provider to create one, here or as `?account=`; a consumer may leave it out.
+    #[schema(value_type = Option<String>, example = "tenant-42")]
+    #[serde(default)]
+    pub account: Given<AccountId>,
+    /// Where its hooks go: an `https` URL without user info and fragment, at most 2,048 bytes.
+    #[schema(value_type = Option<String>, format = "uri", example = "https://example.com/hooks")]
+    #[serde(default)]
+    target_url: Given<TargetUrl>,
+    /// The same as `target_url`.
+    #[schema(value_type = Option<String>, format = "uri")]
+    #[serde(default)]
+    target: Given<TargetUrl>,
+    /// The same as `target_url`.
+    #[schema(value_type = Option<String>, format = "uri")]
+    #[serde(default)]
+    url: Given<TargetUrl>,
+    /// The same as `target_url`.
+    #[serde(rename = "hookUrl")]
+    #[schema(value_type = Option<String>, format = "uri")]
+    #[serde(default)]
+    hook_url: Given<TargetUrl>,
+    /// One event type (`contact.create`), all below a prefix (`contact.*`), or all (`*`).
+    #[schema(value_type = Option<String>, example = "contact.create")]
+    #[serde(default)]
+    event: Given<EventPattern>,
+    /// Several of them, at most 100. `event`, if given too, must be the first one.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(default)]
+    events: Given<Patterns>,
+    /// `false` pauses it: deliveries are held. `true` resumes or re-enables it. `true` when left out.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    active: Given<bool>,
+    /// For humans, at most 1 KiB.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    description: Given<String>,
+    /// An object of your own, at most 8 KiB.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    metadata: Given<Object>,
+    /// How bodies are built: `full`, `skinny` or `raw`. `full` when left out.
+    #[schema(value_type = Option<String>, example = "full")]
+    #[serde(default)]
+    payload: Given<Payload>,
+    /// Extra headers of every request to the target: at most 32, 8 KiB in all. Values of headers that carry
+    /// credentials are shown as `***`, which stands for the stored value when it is sent back.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>, example = json!({"x-team": "red"}))]
+    #[serde(default)]
+    headers: Given<Headers>,
+    /// `whsec_` and base64 of 24 to 64 bytes. Made for you when left out.
+    #[schema(value_type = Option<String>, write_only)]
+    #[serde(default)]
+    secret: Given<Secret>,
+    /// How the receiver's intent is confirmed: `none`.
+    #[schema(value_type = Option<String>, example = "none")]
+    #[serde(default)]
+    intent: Given<Intent>,
+    /// The most requests in flight to this target at once, 1 to 256.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
+    #[serde(default)]
+    max_in_flight: Given<u32>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    filter: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    retry: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    rate_limit: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    order: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    batch: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    debounce: Given<NotYet>,
+    /// Not supported yet: must be `null` or left out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    expires_at: Given<NotYet>,
+
+    /// Ours to set.
+    #[schema(value_type = Option<String>, read_only)]
+    #[serde(default)]
+    id: Given<Value>,
+    /// Ours to set; `active` is what changes it.
+    #[schema(value_type = Option<String>, read_only)]
+    #[serde(default)]
+    status: Given<Value>,
+    /// Ours to set.
+    #[schema(value_type = Option<String>, read_only)]
+    #[serde(default)]
+    status_reason: Given<Value>,
+    /// Ours to set.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    created_at: Given<Value>,
+    /// Ours to set. Sent back, it makes sure that the subscription has not been changed since it was read.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    updated_at: Given<Value>,
+    /// Ours to set. `PUT` takes any value of those that change with every delivery, and sets none of them.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    last_success_at: Given<Value>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    last_failure_at: Given<Value>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    failing_since: Given<Value>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<u64>, read_only)]
+    #[serde(default)]
+    consecutive_failures: Given<Value>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<u64>, read_only)]
+    #[serde(default)]
+    pending: Given<Value>,
+}
+
+impl Input {
+    /// For a new subscription.
+    pub(crate) fn into_new(self) -> Result<NewSubscription, Problem> {
+        let mut errors = Vec::new();
+        for (field, given) in self.identity().into_iter().chain(self.observations()) {
+            if !given.is_absent() {
+                errors.push(FieldError::new(field, "is read-only: must be left out"));
+            }
+        }
+        self.whole(None, errors)
+    }
+
+    /// In place of the settings of the present one.
+    pub(crate) fn into_replacement(self, present: &SubscriptionView) -> Result<NewSubscription, Problem> {
+        let mut errors = self.account_kept(present);
+        // What changes with every delivery may have changed since it was read: it is let pass whatever it says.
+        differing(&self.identity(), present, &mut errors);
+        self.whole(Some(present), errors)
+    }
+
+    /// Some of the present one's settings.
+    pub(crate) fn into_change(self, present: &SubscriptionView) -> Result<SubscriptionChange, Problem> {
+        let mut errors = self.account_kept(present);
+        differing(&self.identity(), present, &mut errors);
+        differing(&self.observations(), present, &mut errors);
+        for (field, is_null) in self.nulls() {
+            if is_null {
+                errors.push(FieldError::new(field, "must not be null"));
+            }
+        }
+        let target_url = self.target(&mut errors);
+        let events = self.patterns(&mut errors);
+        let stored = Some(&present.subscription.headers);
+        let headers =
+            self.headers.clearable().map(|h| unmasked(h.unwrap_or_default().0, stored, &mut errors));
+        let change = SubscriptionChange {
+            events,
+            target_url,
+            active: self.active.value(),
+            description: self.description.clearable(),
+            metadata: self.metadata.clearable().map(|metadata| metadata.map(|object| object.0)),
+            payload: self.payload.clearable().map(|payload| payload.map(|p| p.0).unwrap_or_default()),
+            headers,
+            max_in_flight: self.max_in_flight.clearable(),
+            secret: self.secret.value(),
+        };
+        if errors.is_empty() { Ok(change) } else { Err(Problem::invalid(errors)) }
+    }
+
+    fn whole(
+        self,
+        present: Option<&SubscriptionView>,
+        mut errors: Vec<FieldError>,
+    ) -> Result<NewSubscription, Problem> {
+        let target_url = self.target(&mut errors);
+        if target_url.is_none() {
+            errors.push(FieldError::new("target_url", "must be given: where the hooks go"));
+        }
+        let events = self.patterns(&mut errors);
+        if events.is_none() {
+            errors.push(FieldError::new("event", "must be given, here or as events: what is wanted"));
+        }
+        let given = self.headers.value().unwrap_or_default().0;
+        let headers = unmasked(given, present.map(|p| &p.subscription.headers), &mut errors);
+        let (Some(target_url), Some(events), true) = (target_url, events, errors.is_empty()) else {
+            return Err(Problem::invalid(errors));
+        };
+        Ok(NewSubscription {
+            events,
+            target_url,
+            active: self.active.value().unwrap_or(true),
+            description: self.description.value(),
+            metadata: self.metadata.value().map(|object| object.0),
+            payload: self.payload.value().map(|payload| payload.0).unwrap_or_default(),
+            headers,
+            max_in_flight: self.max_in_flight.value(),
+            secret: self.secret.value(),
+        })
+    }
+
+    /// The target under whichever of its names it was given; all that were must agree.
+    fn target(&self, errors: &mut Vec<FieldError>) -> Option<TargetUrl> {
+        let mut found: Option<(&str, &TargetUrl)> = None;
+        for (name, given) in self.targets() {
+            let Given::Value(url) = given else { continue };
+            match found {
+                Some((first, other)) if other != url => {
+                    errors.push(FieldError::new(name, format!("differs from {first}, which means the same")));
+                }
+                Some(_) => {}
+                None => found = Some((name, url)),
+            }
+        }
+        found.map(|(_, url)| url.clone())
+    }
+
+    fn patterns(&self, errors: &mut Vec<FieldError>) -> Option<Vec<EventPattern>> {
+        match (self.event.as_value(), self.events.as_value()) {
+            (None, None) => None,
+            (Some(one), None) => Some(vec![one.clone()]),
+            (one, Some(Patterns(all))) => {
+                if one.is_some_and(|one| all.first() != Some(one)) {
+                    errors.push(FieldError::new("event", "must be the first of events when both are given"));
+                }
+                Some(all.clone())
+            }
+        }
+    }
+
+    fn account_kept(&self, present: &SubscriptionView) -> Vec<FieldError> {
+        let changed = match &self.account {
+            Given::Absent => false,
+            Given::Null => true,
+            Given::Value(account) => *account != present.subscription.account,
+        };
+        if changed { vec![FieldError::new("account", "can't be changed")] } else { Vec::new() }
+    }
+
+    const fn targets(&self) -> [(&'static str, &Given<TargetUrl>); 4] {
+        [
+            ("target_url", &self.target_url),
+            ("target", &self.target),
+            ("url", &self.url),
+            ("hookUrl", &self.hook_url),
+        ]
+    }
+
+    /// What is set by us, and says which subscription this is and how it stands.
+    const fn identity(&self) -> [(&'static str, &Given<Value>); 5] {
+        [
+            ("id", &self.id),
+            ("status", &self.status),
+            ("status_reason", &self.status_reason),
+            ("created_at", &self.created_at),
+            ("updated_at", &self.updated_at),
+        ]
+    }
+
+    /// What changes with every delivery.
+    const fn observations(&self) -> [(&'static str, &Given<Value>); 5] {
+        [
+            ("last_success_at", &self.last_success_at),
+            ("last_failure_at", &self.last_failure_at),
+            ("failing_since", &self.failing_since),
+            ("consecutive_failures", &self.consecutive_failures),
+            ("pending", &self.pending),
+        ]
+    }
+
+    /// What can be changed but not cleared.
+    fn nulls(&self) -> [(&'static str, bool); 8] {
+        [
+            ("target_url", self.target_url == Given::Null),
+            ("target", self.target == Given::Null),
+            ("url", self.url == Given::Null),
+            ("hookUrl", self.hook_url == Given::Null),
+            ("event", self.event == Given::Null),
+            ("events", self.events == Given::Null),
+            ("active", self.active == Given::Null),
+            ("secret", self.secret == Given::Null),
+        ]
+    }
+}
+
+/// Names those of the given fields that do not say what is there.
+fn differing(
+    given: &[(&'static str, &Given<Value>)],
+    present: &SubscriptionView,
+    errors: &mut Vec<FieldError>,
+) {
+    if given.iter().all(|(_, value)| value.is_absent()) {
+        return;
+    }
+    let shown = serde_json::to_value(Resource::of(present)).unwrap_or_default();
+    for (field, given) in given {
+        let there = shown.get(*field).unwrap_or(&serde_json::Value::Null);
+        let same = match given {
+            Given::Absent => true,
+            Given::Null => there.is_null(),
+            Given::Value(value) => value.0 == *there,
+        };
+        if !same {
+            errors.push(FieldError::new(*field, "is read-only and differs from what is there"));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `POST /subscription/:id/ping/`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use resthooks::model::SubscriptionId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::AccountQuery;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::{NoFields, OptionalJsonBody};
+use crate::caller::Caller;
+use crate::delivery::attempt;
+use crate::id::Id;
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// What came of a test delivery.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ping)]
+pub(crate) struct Outcome<'a> {
+    /// `delivered` when the target acknowledged with 2xx, else `failed`.
+    #[schema(value_type = String, example = "delivered")]
+    status: &'static str,
+    #[serde(flatten)]
+    attempt: attempt::Resource<'a>,
+}
+
+/// Send a test event
+///
+/// Sends one event of type `resthooks.ping` to the target now, whatever the subscription's status, and answers what
+/// came of it. A target that fails is no failure of this call.
+#[utoipa::path(
+    post, path = "/subscription/{id}/ping/", operation_id = "ping_subscription", tag = "subscription",
+    params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
+    responses((status = 200, description = "The outcome.", body = Outcome<'static>)),
+)]
+pub(crate) async fn ping(
+    State(api): Shared,
+    caller: Caller,
+    Id(id): Id<SubscriptionId>,
+    Query(query): Query<AccountQuery>,
+    _: OptionalJsonBody<NoFields>,
+) -> Result<Response, Problem> {
+    let scope = caller.scope(query.account)?;
+    let attempt = api.hooks.ping(&scope, id).await?;
+    let status = if attempt.is_success() { "delivered" } else { "failed" };
+    Ok(answer::json(StatusCode::OK, &Outcome { status, attempt: attempt::Resource::of(&attempt) }))
+}

@@ -1,0 +1,43 @@
+//! `PUT /subscription/:id/`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use resthooks::model::SubscriptionId;
+
+use super::AccountQuery;
+use super::input::Input;
+use super::resource::Resource;
+use crate::answer;
+use crate::api::Shared;
+use crate::body::JsonBody;
+use crate::caller::Caller;
+use crate::id::Id;
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// Replace a subscription's settings
+///
+/// What is left out is set to its default; its id, account and (unless given) secret stay. What was read can be
+/// sent back with changes.
+#[utoipa::path(
+    put, path = "/subscription/{id}/", operation_id = "replace_subscription", tag = "subscription",
+    params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
+    request_body(content = Input, example = json!({
+        "target_url": "https://example.com/hooks", "events": ["contact.create", "contact.update"]
+    })),
+    responses((status = 200, description = "The subscription.", body = Resource<'static>)),
+)]
+pub(crate) async fn replace(
+    State(api): Shared,
+    caller: Caller,
+    Id(id): Id<SubscriptionId>,
+    Query(query): Query<AccountQuery>,
+    JsonBody(input): JsonBody<Input>,
+) -> Result<Response, Problem> {
+    let scope = caller.scope(query.account)?;
+    caller.scope(input.account.as_value().cloned())?;
+    let present = api.hooks.subscription(&scope, id).await?;
+    let view = api.hooks.replace_subscription(&scope, id, input.into_replacement(&present)?).await?;
+    Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
+}

@@ -1,0 +1,144 @@
+//! What a subscription looks like.
+
+use std::collections::BTreeMap;
+
+use resthooks::SubscriptionView;
+use resthooks::model::{AccountId, EventPattern, PayloadKind, SubscriptionId, SubscriptionStatus, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::headers::masked;
+
+/// A subscription: what is delivered where, and how that has fared. Options that are not set are `null`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
+pub(crate) struct Resource<'a> {
+    /// Its id.
+    #[schema(value_type = String, example = "sub_01k6x8t1m2n3p4q5r6s7t8v9wa")]
+    id: SubscriptionId,
+    /// Whose it is.
+    #[schema(value_type = String, example = "tenant-42")]
+    account: &'a AccountId,
+    /// The first of `events`.
+    #[schema(value_type = String, example = "contact.create")]
+    event: Option<&'a EventPattern>,
+    /// What it wants.
+    #[schema(value_type = Vec<String>)]
+    events: &'a [EventPattern],
+    /// Where its hooks go, normalised.
+    #[schema(format = "uri", example = "https://example.com/hooks")]
+    target_url: &'a str,
+    /// Whether `status` is `active`.
+    active: bool,
+    /// `pending` (its intent is not confirmed), `active`, `paused` (by its owner: deliveries are held), `disabled`
+    /// (by us, see `status_reason`) or `gone` (the target said 410).
+    #[schema(value_type = String, example = "active")]
+    status: &'static str,
+    /// Why it stands so, in words.
+    #[schema(required = true)]
+    status_reason: Option<&'a str>,
+    /// Its signing secret. Only in the answers to creating it and to rotating the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was last changed, by its owner or by us.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// For humans.
+    #[schema(required = true)]
+    description: Option<&'a str>,
+    /// The owner's own object.
+    #[schema(value_type = Option<Object>, required = true)]
+    metadata: Option<&'a Map<String, Value>>,
+    /// How bodies are built: `full`, `skinny` or `raw`.
+    #[schema(value_type = String, example = "full")]
+    payload: PayloadKind,
+    /// Extra headers of every request. Those that carry credentials are shown as `***`.
+    headers: BTreeMap<&'a str, &'a str>,
+    /// How the receiver's intent is confirmed.
+    #[schema(example = "none")]
+    intent: &'static str,
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    filter: (),
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    retry: (),
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    rate_limit: (),
+    /// The most requests in flight at once; `null` for the server's default.
+    #[schema(required = true)]
+    max_in_flight: Option<u32>,
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    order: (),
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    batch: (),
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    debounce: (),
+    /// Not supported yet.
+    #[schema(value_type = Option<Value>, required = true)]
+    expires_at: (),
+    /// The last attempt that the target acknowledged.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    last_success_at: Option<Timestamp>,
+    /// The last attempt that failed.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    last_failure_at: Option<Timestamp>,
+    /// The first failure since the last success.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    failing_since: Option<Timestamp>,
+    /// Failed attempts since the last success.
+    consecutive_failures: u64,
+    /// Deliveries that wait.
+    pending: u64,
+}
+
+impl<'a> Resource<'a> {
+    /// As it is read: without its secret.
+    pub(crate) fn of(view: &'a SubscriptionView) -> Self {
+        let SubscriptionView { subscription, health, pending } = view;
+        Self {
+            id: subscription.id,
+            account: &subscription.account,
+            event: subscription.events.first(),
+            events: &subscription.events,
+            target_url: subscription.target_url.as_str(),
+            active: subscription.status == SubscriptionStatus::Active,
+            status: subscription.status.as_str(),
+            status_reason: subscription.status_reason.as_deref(),
+            secret: None,
+            created_at: subscription.created_at,
+            updated_at: subscription.updated_at,
+            description: subscription.description.as_deref(),
+            metadata: subscription.metadata.as_ref(),
+            payload: subscription.payload,
+            headers: masked(&subscription.headers),
+            intent: "none",
+            filter: (),
+            retry: (),
+            rate_limit: (),
+            max_in_flight: subscription.max_in_flight,
+            order: (),
+            batch: (),
+            debounce: (),
+            expires_at: (),
+            last_success_at: health.last_success_at,
+            last_failure_at: health.last_failure_at,
+            failing_since: health.failing_since,
+            consecutive_failures: health.consecutive_failures,
+            pending: *pending,
+        }
+    }
+
+    /// With its secret: for its owner, when there is a new one.
+    pub(crate) fn with_secret(view: &'a SubscriptionView) -> Self {
+        Self { secret: Some(view.subscription.secret.expose()), ..Self::of(view) }
+    }
+}
