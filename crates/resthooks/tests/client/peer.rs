@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A listening receiver that has counted its connections and kept its requests.
-pub struct Peer {
-    pub address: SocketAddr,
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
     seen: Arc<Seen>,
 }
 
@@ -29,21 +29,21 @@ struct Seen {
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Received {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One accepted connection, the receiver's side. Connections are numbered from 1.
-pub struct Link {
-    pub stream: TcpStream,
-    pub number: usize,
+pub(crate) struct Link {
+    pub(crate) stream: TcpStream,
+    pub(crate) number: usize,
     seen: Arc<Seen>,
 }
 
 impl Peer {
     /// Listens on loopback; `serve` is run for every connection.
-    pub async fn start<F, S>(serve: S) -> Self
+    pub(crate) async fn start<F, S>(serve: S) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
         S: Fn(Link) -> F + Send + 'static,
@@ -63,7 +63,7 @@ impl Peer {
     }
 
     /// Gives every request the same answer, on as many connections as there are.
-    pub async fn always(answer: &'static [u8]) -> Self {
+    pub(crate) async fn always(answer: &'static [u8]) -> Self {
         Self::start(move |mut link| async move {
             while link.request().await.is_some() {
                 link.write(answer).await;
@@ -72,22 +72,22 @@ impl Peer {
         .await
     }
 
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         target(&format!("http://{}/hook?a=1", self.address))
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
-    pub fn requests(&self) -> Vec<Received> {
+    pub(crate) fn requests(&self) -> Vec<Received> {
         self.seen.requests.lock().unwrap().clone()
     }
 }
 
 impl Link {
     /// Reads and keeps the next request; nothing when the connection ends first.
-    pub async fn request(&mut self) -> Option<Received> {
+    pub(crate) async fn request(&mut self) -> Option<Received> {
         let mut bytes = Vec::new();
         let head = loop {
             if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -112,17 +112,17 @@ impl Link {
     }
 
     /// Writes, and does not mind when nobody listens any more.
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
     /// Ends the connection by a reset.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         self.stream.set_zero_linger().unwrap();
     }
 
     /// Waits until the other side has closed.
-    pub async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         let mut rest = Vec::new();
         let _ = self.stream.read_to_end(&mut rest).await;
         assert!(rest.is_empty(), "something was sent again");
@@ -130,57 +130,70 @@ impl Link {
 }
 
 /// Plain text and loopback allowed.
-pub fn loopback() -> Policy {
+pub(crate) fn loopback() -> Policy {
     Policy { allow_http: true, allowed: vec!["127.0.0.0/8".parse().unwrap()], ..Policy::default() }
 }
 
 /// `hooks.test` is loopback.
-pub fn resolver() -> StaticResolver {
+pub(crate) fn resolver() -> StaticResolver {
     StaticResolver::default().with("hooks.test", [IpAddr::V4(Ipv4Addr::LOCALHOST)])
 }
 
-pub fn options(clock: impl Clock) -> Options {
+pub(crate) fn options(clock: impl Clock) -> Options {
     Options::new(loopback(), Arc::new(resolver()), Arc::new(clock))
 }
 
 /// A client on the machine's clock.
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::new(options(SystemClock::default())).unwrap()
 }
 
 /// A client on a clock that the test turns.
-pub fn turned_client() -> (Client, ManualClock) {
+pub(crate) fn turned_client() -> (Client, ManualClock) {
     let clock = ManualClock::new(Timestamp::parse("2026-01-02T03:04:05Z").unwrap());
     (Client::new(options(clock.clone())).unwrap(), clock)
 }
 
-pub fn target(url: &str) -> Target {
+pub(crate) fn target(url: &str) -> Target {
     Target::new(&url.parse().unwrap())
 }
 
-pub async fn post(client: &Client, target: &Target) -> Exchange {
+pub(crate) async fn post(client: &Client, target: &Target) -> Exchange {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().unwrap());
     let body = [Bytes::from_static(b"{\"a\":"), Bytes::from_static(b"1"), Bytes::from_static(b"}")];
     client.post(target, headers, Body::new(body)).await
 }
 
-pub async fn answer(client: &Client, target: &Target) -> Answer {
+pub(crate) async fn answer(client: &Client, target: &Target) -> Answer {
     post(client, target).await.answer.unwrap()
 }
 
-pub async fn failure(client: &Client, target: &Target) -> Failure {
+pub(crate) async fn failure(client: &Client, target: &Target) -> Failure {
     post(client, target).await.answer.unwrap_err()
 }
 
+/// Lets tasks and sockets do what they can now.
+pub(crate) async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Turns the clock in steps of a second, so that whoever waits for it can set the next wait in time.
+pub(crate) async fn pass(clock: &ManualClock, time: Duration) {
+    for _ in 0..time.as_secs() {
+        settle().await;
+        clock.advance(Duration::from_secs(1));
+    }
+    settle().await;
+}
+
 /// Posts while the clock is turned in steps of a second, until the post has ended.
-pub async fn post_while_time_passes(client: Client, target: Target, clock: &ManualClock) -> Exchange {
+pub(crate) async fn post_while_time_passes(client: Client, target: Target, clock: &ManualClock) -> Exchange {
     let posting = tokio::spawn(async move { post(&client, &target).await });
     for _ in 0..60 {
-        // What is ready on sockets and tasks comes first; then a second passes.
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
         if posting.is_finished() {
             break;
         }
@@ -190,7 +203,7 @@ pub async fn post_while_time_passes(client: Client, target: Target, clock: &Manu
 }
 
 /// Waits for something that another task is about to make true.
-pub async fn until(mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     let waiting = async {
         while !condition() {
             tokio::task::yield_now().await;
@@ -201,7 +214,7 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
 
 /// Asserts the class of a failure and a part of its detail.
 #[track_caller]
-pub fn assert_failure(failure: &Failure, class: ErrorClass, part: &str) {
+pub(crate) fn assert_failure(failure: &Failure, class: ErrorClass, part: &str) {
     assert_eq!(failure.class, class, "{failure:?}");
     assert!(failure.detail.contains(part), "{failure:?}");
     assert!(!failure.detail.contains('\n'));

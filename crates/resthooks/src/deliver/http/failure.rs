@@ -92,7 +92,7 @@ impl Failure {
         Self::new(ErrorClass::Reset, "the connection was closed before the answer's head was complete")
     }
 
-    fn too_large() -> Self {
+    pub(super) fn too_large() -> Self {
         Self::new(
             ErrorClass::ResponseTooLarge,
             "the answer's head is larger than 64 KiB or has more than 100 headers",
@@ -128,7 +128,11 @@ impl Failure {
         if let Some(io) = error.get_io() {
             return Self::broken(io);
         }
-        // What we reset or left ourselves was the peer's breach of the protocol.
+        // The library leaves a connection for reasons of its own patience when header frames do not end.
+        if !error.is_remote() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) {
+            return Self::too_large();
+        }
+        // What else we reset or left ourselves was the peer's breach of the protocol.
         let class = if error.is_remote() { ErrorClass::Reset } else { ErrorClass::InvalidResponse };
         Self::new(class, format!("HTTP/2: {error}"))
     }

@@ -45,7 +45,10 @@ impl H2 {
         let io = TokioIo::new(Stream::new(transport, Allowance::new(Allowance::UNBOUNDED)));
         let window = u32::try_from(BODY_READ).unwrap_or(u32::MAX);
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-            .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+            // Twice what is allowed: that much is read and given its class, what exceeds it is a breach.
+            .max_header_list_size(u32::try_from(2 * HEAD_BYTES).unwrap_or(u32::MAX))
+            // Until the peer has said how many it takes, one: it would refuse what exceeds its number.
+            .initial_max_send_streams(1)
             .initial_stream_window_size(window)
             .initial_connection_window_size(window * 16)
             .handshake(io)
@@ -91,6 +94,10 @@ impl H2 {
                 return Sent::Failed(Failure::timeout("the answer's head", deadlines.total));
             }
         };
+        let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len();
+        if head.headers.iter().map(size).sum::<usize>() > HEAD_BYTES {
+            return Sent::Failed(Failure::too_large());
+        }
         let mut kept = Kept::default();
         let by = deadlines.total_at.min(clock.monotonic() + deadlines.body);
         if alarm.within(by, read(body, &mut kept)).await == Some(true) {
