@@ -1,1 +1,30 @@
-//! Placeholder.
+//! What every store must do, as one suite of named tests for all backends.
+//!
+//! A backend's own test binary says how a fresh store is opened ([`Place`]) and gets one test per behaviour:
+//!
+//! ```ignore
+//! resthooks_store_test::suite!(fresh_place);
+//! ```
+//!
+//! The modules follow the interface: `log`, `record`, `lease`, `settle` and `recovery` are its write path,
+//! `control` and `account` what callers manage, `event` and `delivery` what they read back; `model` does all of it at
+//! random and compares with a plain model in memory. A new behaviour is a `pub async fn` in one of them and a line
+//! in [`suite!`].
+//!
+//! Nothing here knows a backend, and no test may pass because another one ran before it.
+
+pub mod lab;
+mod suite;
+
+pub mod account;
+pub mod control;
+pub mod delivery;
+pub mod event;
+pub mod lease;
+pub mod log;
+pub mod model;
+pub mod record;
+pub mod recovery;
+pub mod settle;
+
+pub use lab::{Lab, Place, run};

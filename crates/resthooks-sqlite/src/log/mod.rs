@@ -1,0 +1,28 @@
+//! The write path and what a restart needs, as functions over a connection. Mirrors the interface's `Log`.
+
+mod append;
+mod due;
+mod find;
+mod record;
+mod recovery;
+mod settle;
+
+use resthooks::store::{Batch, Committed, Error};
+
+pub(crate) use due::lease_due;
+pub(crate) use find::find_ids;
+pub(crate) use recovery::{backlog, position, unrecorded};
+pub(crate) use settle::settle;
+
+use crate::writer::Work;
+
+/// One batch: its events, records, watermark and progress.
+pub(crate) fn commit(work: &mut Work<'_>, batch: &Batch) -> Result<Committed, Error> {
+    let first = append::events(work, batch)?;
+    record::records(work, batch)?;
+    record::progress(work.connection, batch)?;
+    if let Some(watermark) = batch.watermark {
+        record::watermark(work.connection, watermark)?;
+    }
+    Ok(Committed { first })
+}

@@ -1,0 +1,258 @@
+//! The store as the engine holds it: passes every question to the writer or to the readers.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use resthooks::model::{
+    AccountId, ApiKey, Attempt, Delivery, DeliveryId, DeliveryKey, EventId, EventName, EventSeq, EventType,
+    KeyId, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
+};
+use resthooks::store::{
+    AccountSummary, Backlog, Batch, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter,
+    History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, SubscriptionFilter, Unrecorded,
+};
+
+use crate::checkpoint::{Checkpointer, Pressure, truncate};
+use crate::connection::open_writing;
+use crate::lock::Lock;
+use crate::readers::Readers;
+use crate::writer::{Desk, Writer};
+use crate::{Options, control, history, log, schema};
+
+/// A store in one SQLite file, owned by one process.
+///
+/// ```no_run
+/// use resthooks_sqlite::{Options, SqliteStore};
+///
+/// # fn main() -> Result<(), resthooks::store::Error> {
+/// let store = SqliteStore::open("resthooks.db", Options::default())?;
+/// // … give it to the engine, then, once that has stopped:
+/// store.close()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    checkpointer: Checkpointer,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, which is created when it is not there, and brings its tables to this version.
+    /// Blocks for some milliseconds; longer after a crash with a long write-ahead log.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when another process has it open, when it can't be opened, or when it is not a store or
+    /// one of a newer version; [`Error::Unavailable`] when the disk is full or fails.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = resolve(path.as_ref())?;
+        let lock = Lock::take(&path)?;
+        schema::check(&path)?;
+        let mut first = open_writing(&path, options.writer_cache_kib, &options)?;
+        schema::migrate(&mut first, options.clock.now())?;
+        let (pressure, woken) = Pressure::new(&options);
+        let checkpointer = Checkpointer::start(path.clone(), options.clone(), Arc::clone(&pressure), woken)?;
+        let readers = Readers::new(path.clone(), &options);
+        let writer = Writer::start(Desk::new(path, options, pressure)?)?;
+        Ok(Self { writer, readers, checkpointer, lock: Mutex::new(Some(lock)) })
+    }
+
+    /// Refuses further work, finishes what was asked, moves everything into the file and lets others open it.
+    /// Blocks until then. Closing again does nothing. Dropping the store does the same.
+    ///
+    /// # Errors
+    /// When the write-ahead log could not be moved into the file. Nothing is lost by that: the next opening does it.
+    pub fn close(&self) -> Result<(), Error> {
+        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        self.readers.close();
+        let connection = self.writer.close();
+        self.checkpointer.close();
+        let moved = connection.as_ref().map_or(Ok(()), truncate);
+        drop(connection);
+        drop(lock);
+        moved
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the store could not be closed in full");
+        }
+    }
+}
+
+/// One path for one file, so that the lock beside it is one too.
+fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    let cannot = |e: std::io::Error| Error::Unusable(format!("can't open {}: {e}", path.display()));
+    if path.exists() {
+        return path.canonicalize().map_err(cannot);
+    }
+    let name =
+        path.file_name().ok_or_else(|| Error::Unusable(format!("{} names no file", path.display())))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize().map_err(cannot)?.join(name))
+}
+
+#[async_trait]
+impl Log for SqliteStore {
+    async fn position(&self) -> Result<Position, Error> {
+        self.readers.ask(log::position).await
+    }
+
+    async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error> {
+        let ids = ids.to_vec();
+        self.readers.ask(move |connection| log::find_ids(connection, &ids)).await
+    }
+
+    async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, Error> {
+        self.writer.ask(move |work| log::commit(work, &batch)).await
+    }
+
+    async fn unrecorded(
+        &self,
+        after: EventSeq,
+        through: EventSeq,
+        limit: usize,
+    ) -> Result<Vec<Unrecorded>, Error> {
+        self.readers.ask(move |connection| log::unrecorded(connection, after, through, limit)).await
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
+        self.readers.ask(log::backlog).await
+    }
+
+    async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error> {
+        self.readers.ask(move |connection| log::lease_due(connection, &ask)).await
+    }
+
+    async fn settle(&self, ask: Settle) -> Result<usize, Error> {
+        self.writer.ask(move |work| log::settle(work, &ask)).await
+    }
+}
+
+#[async_trait]
+impl Control for SqliteStore {
+    async fn snapshot(&self) -> Result<Snapshot, Error> {
+        self.readers.ask(control::snapshot).await
+    }
+
+    async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error> {
+        let subscription = subscription.clone();
+        self.writer.ask(move |work| control::insert_subscription(work, &subscription)).await
+    }
+
+    async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        let subscription = subscription.clone();
+        self.writer.ask(move |work| control::update_subscription(work, &subscription)).await
+    }
+
+    async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error> {
+        self.readers.ask(move |connection| control::subscription(connection, id)).await
+    }
+
+    async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error> {
+        let numbers = numbers.to_vec();
+        self.readers.ask(move |connection| control::subscriptions_by_no(connection, &numbers)).await
+    }
+
+    async fn list_subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+        page: Page<SubscriptionId>,
+    ) -> Result<Vec<Subscription>, Error> {
+        let filter = filter.clone();
+        self.readers.ask(move |connection| control::list_subscriptions(connection, &filter, &page)).await
+    }
+
+    async fn put_event_type(&self, event_type: &EventType) -> Result<(), Error> {
+        let event_type = event_type.clone();
+        self.writer.ask(move |work| control::put_event_type(work, &event_type)).await
+    }
+
+    async fn delete_event_type(&self, name: &EventName) -> Result<bool, Error> {
+        let name = name.clone();
+        self.writer.ask(move |work| control::delete_event_type(work, &name)).await
+    }
+
+    async fn insert_key(&self, key: &ApiKey) -> Result<(), Error> {
+        let key = key.clone();
+        self.writer.ask(move |work| control::insert_key(work, &key)).await
+    }
+
+    async fn delete_key(&self, id: KeyId) -> Result<bool, Error> {
+        self.writer.ask(move |work| control::delete_key(work, id)).await
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountSummary>, Error> {
+        let after = after.cloned();
+        self.readers.ask(move |connection| control::list_accounts(connection, after.as_ref(), limit)).await
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Option<AccountSummary>, Error> {
+        let id = id.clone();
+        self.readers.ask(move |connection| control::account(connection, &id)).await
+    }
+
+    async fn begin_delete_account(
+        &self,
+        id: &AccountId,
+        now: Timestamp,
+    ) -> Result<Option<DeletedAccount>, Error> {
+        let id = id.clone();
+        self.writer.ask(move |work| control::begin_delete_account(work, &id, now)).await
+    }
+
+    async fn delete_account_step(&self, deleted: &DeletedAccount, limit: usize) -> Result<bool, Error> {
+        let deleted = deleted.clone();
+        self.writer.ask(move |work| control::delete_account_step(work, &deleted, limit)).await
+    }
+}
+
+#[async_trait]
+impl History for SqliteStore {
+    async fn events_by_id(
+        &self,
+        account: Option<&AccountId>,
+        id: &EventId,
+    ) -> Result<Vec<SequencedEvent>, Error> {
+        let (account, id) = (account.cloned(), id.clone());
+        self.readers.ask(move |connection| history::events_by_id(connection, account.as_ref(), &id)).await
+    }
+
+    async fn event_by_uid(&self, uid: Uid) -> Result<Option<SequencedEvent>, Error> {
+        self.readers.ask(move |connection| history::event_by_uid(connection, uid)).await
+    }
+
+    async fn list_events(&self, filter: &EventFilter, page: Page<Uid>) -> Result<Vec<SequencedEvent>, Error> {
+        let filter = filter.clone();
+        self.readers.ask(move |connection| history::list_events(connection, &filter, &page)).await
+    }
+
+    async fn deliveries(&self, keys: &[DeliveryKey]) -> Result<Vec<Delivery>, Error> {
+        let keys = keys.to_vec();
+        self.readers.ask(move |connection| history::deliveries(connection, &keys)).await
+    }
+
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: Page<DeliveryId>,
+    ) -> Result<Vec<Delivery>, Error> {
+        let filter = filter.clone();
+        self.readers.ask(move |connection| history::list_deliveries(connection, &filter, &page)).await
+    }
+
+    async fn attempts(&self, key: DeliveryKey) -> Result<Vec<Attempt>, Error> {
+        self.readers.ask(move |connection| history::attempts(connection, key)).await
+    }
+}

@@ -1,0 +1,90 @@
+//! The list of all behaviours, and the macro that makes a test of each.
+
+/// One `#[test]` per behaviour, in modules as here. Takes the path of a function that gives a fresh
+/// [`Place`](crate::Place).
+#[macro_export]
+macro_rules! suite {
+    ($place:path) => {
+        $crate::suite! { @tests $place;
+            log: [
+                an_empty_store_is_at_its_beginning, events_are_numbered_in_order_without_gaps,
+                an_event_comes_back_as_it_was, a_batch_happens_whole_or_not_at_all, an_empty_batch_changes_nothing,
+                the_watermark_and_the_counters_are_kept, commits_at_the_same_time_do_not_meet,
+                taken_ids_are_found_per_account, ids_that_look_generated_are_found_too
+            ];
+            record: [
+                a_first_record_makes_a_row, a_later_record_changes_the_row, attempts_may_begin_after_the_row,
+                an_attempt_comes_back_as_it_was, a_first_record_of_a_known_delivery_changes_it,
+                a_later_record_of_a_row_that_is_gone_is_dropped, a_failed_manual_attempt_keeps_the_state,
+                a_failed_manual_attempt_without_a_row_makes_one, attempts_of_one_number_are_both_kept
+            ];
+            lease: [
+                the_longest_due_go_first, what_is_leased_can_be_sent, no_more_are_leased_than_asked_for,
+                what_is_in_hand_is_left_out, what_is_not_due_waits, only_scheduled_ones_of_the_subscription_are_leased
+            ];
+            settle: [
+                waiting_deliveries_are_held_released_and_cancelled, they_are_moved_in_steps_the_oldest_first,
+                what_is_in_hand_is_not_moved, nothing_else_is_moved
+            ];
+            recovery: [what_has_no_row_is_found, what_has_no_row_is_found_in_parts, the_backlog_is_counted];
+            control: [
+                a_subscription_comes_back_as_it_was, a_subscription_id_is_taken_once,
+                subscriptions_are_found_by_number, ended_subscriptions_are_set_aside,
+                subscriptions_are_listed_by_filters, many_subscriptions_are_listed_page_by_page,
+                a_subscription_cursor_outlives_a_delete, event_types_are_put_and_deleted,
+                keys_are_inserted_once_and_deleted
+            ];
+            account: [
+                accounts_are_listed_with_what_they_hold, an_account_that_holds_nothing_is_none,
+                a_deleted_account_leaves_nothing, a_deleted_account_may_begin_anew, a_deletion_may_be_begun_again,
+                late_records_of_a_deleted_account_are_dropped, a_large_account_goes_in_steps
+            ];
+            event: [
+                events_are_found_by_their_id, an_own_id_replaces_the_generated_one, events_are_listed_page_by_page,
+                events_are_listed_by_account_and_type, events_are_listed_by_time
+            ];
+            delivery: [
+                deliveries_are_found_by_their_keys, deliveries_are_listed_by_filters,
+                deliveries_are_listed_page_by_page, a_cursor_without_a_row_gives_an_empty_page,
+                deliveries_outlive_their_subscription
+            ];
+            model: [random_work_agrees_with_a_plain_model];
+        }
+    };
+    (@tests $place:path; $($module:ident: [$($behaviour:ident),*];)*) => {
+        $(mod $module {
+            use super::*;
+            $(#[test]
+            fn $behaviour() {
+                $crate::run($place(), $crate::$module::$behaviour);
+            })*
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// Whoever writes a behaviour and forgets its line would believe it tested.
+    #[test]
+    fn every_behaviour_is_listed() {
+        let list = include_str!("suite.rs");
+        let sources = [
+            include_str!("log.rs"),
+            include_str!("record.rs"),
+            include_str!("lease.rs"),
+            include_str!("settle.rs"),
+            include_str!("recovery.rs"),
+            include_str!("control.rs"),
+            include_str!("account.rs"),
+            include_str!("event.rs"),
+            include_str!("delivery.rs"),
+            include_str!("model/mod.rs"),
+        ];
+        let behaviours = sources
+            .iter()
+            .flat_map(|source| source.lines())
+            .filter_map(|line| line.strip_prefix("pub async fn ").and_then(|rest| rest.split('(').next()));
+        let missing: Vec<&str> = behaviours.filter(|name| !list.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
