@@ -1,10 +1,65 @@
-//! Subscriptions that end or stop without their owner's doing, and what every end has in common.
+//! How subscriptions end or stop: deleted by their owners, gone because of a 410, disabled by us; and what all of
+//! these have in common.
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use crate::core::Core;
 use crate::error::Error;
-use crate::model::{Subscription, SubscriptionNo, SubscriptionStatus, TargetUrl};
+use crate::hooks::{Hooks, Scope};
+use crate::limits::MAX_PAGE;
+use crate::model::{
+    AccountId, EventPattern, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus, TargetUrl,
+};
+use crate::store::{Page, SubscriptionFilter};
+
+impl Hooks {
+    /// Ends a subscription and cancels what waits for it. Answers alike when it had ended already.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an id that never was the caller's.
+    pub async fn delete_subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<(), Error> {
+        let scope = scope.clone();
+        self.core
+            .in_order(move |core| async move {
+                let subscription = core.store.subscription(id).await?.ok_or(Error::NotFound)?;
+                scope.check(&subscription.account)?;
+                if subscription.status.is_ended() {
+                    return Ok(());
+                }
+                core.stop(subscription, SubscriptionStatus::Deleted, None).await
+            })
+            .await
+    }
+
+    /// Ends an account's subscriptions with this target (and this pattern, if given); answers how many there were.
+    ///
+    /// # Errors
+    /// When the store can't be written; some may have ended then, and the rest do when it is repeated.
+    pub async fn delete_subscriptions_by_target(
+        &self,
+        account: &AccountId,
+        target_url: &TargetUrl,
+        event: Option<&EventPattern>,
+    ) -> Result<usize, Error> {
+        let filter = SubscriptionFilter {
+            account: Some(account.clone()),
+            status: None,
+            target_url: Some(target_url.clone()),
+            event: event.cloned(),
+        };
+        let mut ended = 0;
+        loop {
+            let filter = filter.clone();
+            let some = self.core.in_order(|core| async move { core.end_some(&filter).await }).await?;
+            ended += some;
+            if some < MAX_PAGE {
+                return Ok(ended);
+            }
+        }
+    }
+}
 
 impl Core {
     /// Ends a subscription whose target said 410, unless it has ended already or has another target by now: the
@@ -67,5 +122,23 @@ impl Core {
         self.index.apply(subscription);
         self.subscription_changed(no);
         Ok(())
+    }
+
+    /// Ends a page of those that a filter finds, side by side so that they share the store's commits; how many there
+    /// were. Within a change's turn only.
+    async fn end_some(self: &Arc<Self>, filter: &SubscriptionFilter) -> Result<usize, Error> {
+        let found = self.store.list_subscriptions(filter, Page { after: None, limit: MAX_PAGE }).await?;
+        let count = found.len();
+        let mut ending = JoinSet::new();
+        for subscription in found {
+            let core = Arc::clone(self);
+            ending.spawn(async move { core.stop(subscription, SubscriptionStatus::Deleted, None).await });
+        }
+        let mut result = Ok(count);
+        while let Some(ended) = ending.join_next().await {
+            let ended = ended.unwrap_or_else(|_| Err(Error::Internal("the change failed".to_owned())));
+            result = result.and_then(|count| ended.map(|()| count));
+        }
+        result
     }
 }

@@ -44,7 +44,7 @@ impl Hooks {
         let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
         let hash = KeyHash::of(&key);
         let stored =
-            self.core.in_order(move |core| async move { core.add_key(role, name, hash).await }).await?;
+            self.core.adding(move |core| async move { core.add_key(role, name, hash).await }).await?;
         Ok(NewKey { stored, key })
     }
 

@@ -1,4 +1,4 @@
-//! Creating, reading, changing and ending subscriptions.
+//! Creating, reading and changing subscriptions.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::engine::EventTypes;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
-use crate::limits::{MAX_GRACE_SECONDS, MAX_PAGE};
+use crate::limits::MAX_GRACE_SECONDS;
 use crate::model::{
     AccountId, EventPattern, Health, PayloadKind, PreviousSecret, Secret, Subscription, SubscriptionId,
     SubscriptionStatus, TargetUrl, Timestamp, Uid,
@@ -86,7 +86,7 @@ impl Hooks {
     ) -> Result<SubscriptionView, Error> {
         let account = account.clone();
         self.core
-            .in_order(|core| async move {
+            .adding(|core| async move {
                 let now = core.options.clock.now();
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
                 let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
@@ -149,51 +149,6 @@ impl Hooks {
         change: SubscriptionChange,
     ) -> Result<SubscriptionView, Error> {
         self.edit(scope, id, |_, subscription, _| rules::apply(subscription, change)).await
-    }
-
-    /// Ends a subscription and cancels what waits for it. Answers alike when it had ended already.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an id that never was the caller's.
-    pub async fn delete_subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<(), Error> {
-        let scope = scope.clone();
-        self.core
-            .in_order(move |core| async move {
-                let subscription = core.store.subscription(id).await?.ok_or(Error::NotFound)?;
-                scope.check(&subscription.account)?;
-                if subscription.status.is_ended() {
-                    return Ok(());
-                }
-                core.stop(subscription, SubscriptionStatus::Deleted, None).await
-            })
-            .await
-    }
-
-    /// Ends an account's subscriptions with this target (and this pattern, if given); answers how many there were.
-    ///
-    /// # Errors
-    /// When the store can't be written; some may have ended then, and the rest do when it is repeated.
-    pub async fn delete_subscriptions_by_target(
-        &self,
-        account: &AccountId,
-        target_url: &TargetUrl,
-        event: Option<&EventPattern>,
-    ) -> Result<usize, Error> {
-        let filter = SubscriptionFilter {
-            account: Some(account.clone()),
-            status: None,
-            target_url: Some(target_url.clone()),
-            event: event.cloned(),
-        };
-        let mut ended = 0;
-        loop {
-            let filter = filter.clone();
-            let some = self.core.in_order(|core| async move { core.end_some(&filter).await }).await?;
-            ended += some;
-            if some < MAX_PAGE {
-                return Ok(ended);
-            }
-        }
     }
 
     /// The current signing secret.
@@ -292,15 +247,5 @@ impl Core {
         }
         self.index.apply(subscription);
         self.subscription_changed(no);
-    }
-
-    /// Ends a page of those that a filter finds; how many there were.
-    async fn end_some(&self, filter: &SubscriptionFilter) -> Result<usize, Error> {
-        let found = self.store.list_subscriptions(filter, Page { after: None, limit: MAX_PAGE }).await?;
-        let count = found.len();
-        for subscription in found {
-            self.stop(subscription, SubscriptionStatus::Deleted, None).await?;
-        }
-        Ok(count)
     }
 }
