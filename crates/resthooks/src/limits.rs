@@ -2,8 +2,9 @@
 
 /// The most bytes of an event's `data`.
 pub const MAX_DATA_BYTES: usize = 1024 * 1024;
-/// The deepest nesting of an event's `data`, so that receivers' parsers are safe.
-pub const MAX_DATA_DEPTH: usize = 128;
+/// The deepest nesting of an event's `data`: what common JSON parsers take within their own limit of 128, with the
+/// body around it.
+pub const MAX_DATA_DEPTH: usize = 100;
 /// The most events in one batch call.
 pub const MAX_BATCH_EVENTS: usize = 1000;
 /// The most bytes of a batch call's body.

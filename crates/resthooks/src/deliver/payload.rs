@@ -82,7 +82,8 @@ fn resource_id(data: &[u8]) -> Option<Box<serde_json::value::RawValue>> {
     struct WithId {
         id: Option<Box<serde_json::value::RawValue>>,
     }
-    serde_json::from_slice::<WithId>(data).ok()?.id
+    // An array would be read as the fields in their order.
+    data.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice::<WithId>(data).ok()?.id)?
 }
 
 #[cfg(test)]
