@@ -1,0 +1,95 @@
+//! The command's words.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Events that wait for dead targets, when nothing is said.
+const BACKLOG: u64 = 100_000;
+/// The same with `--full`.
+const FULL_BACKLOG: u64 = 1_000_000;
+
+/// Measures `resthooks serve` on loopback: several rounds in one run, medians and spread.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "bench")]
+pub(crate) struct Options {
+    /// Rounds of (a), (b) and (c); they are interleaved, so that a machine that drifts does so for all.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Deliveries per round of (c).
+    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    pub events: u64,
+    /// Connections of the load generator in (c).
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub connections: u32,
+    /// Parts to run.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::A, Part::B, Part::C, Part::D, Part::E, Part::F])]
+    pub only: Vec<Part>,
+    /// Events that wait for dead targets in (e) [default: 100000, with --full 1000000].
+    #[arg(long)]
+    backlog: Option<u64>,
+    /// Take the time for the large backlog.
+    #[arg(long)]
+    full: bool,
+    /// The store of the server.
+    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
+    pub store: Store,
+    /// Where the stores' temporary folders are made; on the disk to be measured [default: the system's].
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
+    /// The server's binary [default: beside this one, built by cargo if it is not there].
+    #[arg(long, value_name = "FILE")]
+    pub server: Option<PathBuf>,
+    /// A further argument for `resthooks serve`; may be repeated.
+    #[arg(long = "serve-arg", value_name = "ARG", allow_hyphen_values = true)]
+    pub serve_args: Vec<String>,
+    /// Print JSON instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub role: Option<Role>,
+}
+
+/// What this process is, when it is not the one that measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Role {
+    /// The process that answers hooks; started by the bench itself.
+    #[command(hide = true)]
+    Receive,
+}
+
+/// A part of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The limit: signed POSTs by a bare client, no store.
+    A,
+    /// Accepted events per second.
+    B,
+    /// End to end; runs (a) beside it.
+    C,
+    /// Latency at 50 events a second.
+    D,
+    /// Memory, bytes written, start and size.
+    E,
+    /// One target that hangs.
+    F,
+}
+
+/// The stores that can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Store {
+    /// The embedded one.
+    Sqlite,
+}
+
+impl Options {
+    /// Whether a part is to run.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.only.contains(&part)
+    }
+
+    /// Events that wait for dead targets in (e).
+    pub(crate) fn backlog(&self) -> u64 {
+        self.backlog.unwrap_or(if self.full { FULL_BACKLOG } else { BACKLOG })
+    }
+}
