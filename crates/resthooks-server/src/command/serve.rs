@@ -40,7 +40,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let signal = signals.next().await;
     tracing::info!(signal, "stopping");
     let all_ended = tokio::select! {
-        stopped = node.stop(settings.shutdown_grace) => stopped?,
+        stopped = node.stop(settings.shutdown_grace) => stopped,
         signal = signals.next() => {
             return Err(Failure::Running(anyhow::anyhow!("ended at once by a second signal ({signal})")));
         }
@@ -48,7 +48,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     if all_ended {
         tracing::info!("stopped");
     } else {
-        tracing::warn!("stopped; what was in flight after the grace is taken up by the next start");
+        tracing::warn!("stopped; what did not end is taken up by the next start");
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ mod door;
 mod node;
 mod patience;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use node::Node;
 pub(crate) use signals::Signals;

@@ -1,0 +1,105 @@
+//! What the README promises to a newcomer, from its own text.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::cli::text;
+use super::running::Running;
+use super::support::{Reply, Server, Setup, Target, eventually};
+
+/// The README's lines that begin so.
+fn readme(beginning: &str) -> Vec<&'static str> {
+    let readme = include_str!("../../../../README.md");
+    readme.lines().filter(|line| line.starts_with(beginning)).collect()
+}
+
+/// Runs the README's curl lines against this server and this target.
+fn paste(server: &Server, target: SocketAddr) {
+    let lines = readme("curl ");
+    assert_eq!(lines.len(), 4);
+    for line in lines {
+        let line = line
+            .replace("127.0.0.1:8080", &server.address().to_string())
+            .replace("127.0.0.1:9000", &target.to_string());
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(answer.get("code").is_none(), "{line}: {answer}");
+    }
+}
+
+const README_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+#[test]
+fn the_readmes_lines_deliver_a_hook_that_others_can_verify() {
+    assert_eq!(readme("cargo run --release -- serve"), ["cargo run --release -- serve --dev"]);
+    let server = Setup::new().start();
+    let target = Target::always(Reply::Status(200));
+    paste(&server, target.address());
+    eventually(|| if target.count() == 1 { Ok(()) } else { Err("nothing arrived".to_owned()) });
+    let received = &target.received()[0];
+    let body = &received.message.body;
+
+    let webhook = standardwebhooks::Webhook::new(README_SECRET).unwrap();
+    let headers: http::HeaderMap = received
+        .message
+        .headers
+        .iter()
+        .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
+        .collect();
+    webhook.verify(body, &headers).unwrap();
+    let hmac = hmac_sha256::HMAC::mac(body, README_SECRET.as_bytes());
+    let hex: String = hmac.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(received.header("x-hook-signature"), hex);
+
+    let hook = received.json();
+    assert_eq!(hook["type"], "contact.create");
+    assert_eq!(hook["data"], json!({"id": 42, "name": "Ada Lovelace"}));
+    server.api().settled("first", "delivered");
+}
+
+#[test]
+fn the_readmes_listener_shows_the_hook() {
+    let server = Setup::new().start();
+    let [command] = readme("cargo run --release -- listen")[..] else { panic!("the README has no listener") };
+    let words: Vec<&str> = command.split(" -- ").nth(1).unwrap().split(' ').collect();
+    let dir = tempfile::tempdir().unwrap();
+    let words: Vec<&str> = words.into_iter().chain(["--listen=127.0.0.1:0", "--count=1"]).collect();
+    let mut listener = Running::start(dir.path(), &words);
+    let out = listener.printed("waiting for hooks on http://");
+    let address = out.lines().next().unwrap().rsplit("http://").next().unwrap().trim_end_matches('/');
+    paste(&server, address.parse().unwrap());
+    assert_eq!(listener.exit_code(), 0);
+    let out = listener.read("out");
+    assert!(out.contains("signature verified  answered 200"), "{out}");
+    assert!(out.contains("contact.create") && out.contains("Ada Lovelace"), "{out}");
+    server.api().settled("first", "delivered");
+}
+
+#[test]
+fn a_listener_with_another_secret_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Setup::new().start();
+    let words = [
+        "listen",
+        "--listen=127.0.0.1:0",
+        "--count=1",
+        "--secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+    ];
+    let mut listener = Running::start(dir.path(), &words);
+    let out = listener.printed("waiting for hooks on ");
+    let url = out.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let mut api = server.api();
+    api.subscribe("contact.create", &url);
+    let event = api.emit("contact.create", &json!({"id": 1}));
+    assert_eq!(listener.exit_code(), 0);
+    let out = listener.read("out");
+    assert!(out.contains("refused: it has a wrong webhook-signature  answered 401"), "{out}");
+    let deliveries = eventually(|| {
+        let deliveries = api.deliveries_of(&event);
+        if deliveries[0]["status"] == "scheduled" { Ok(deliveries) } else { Err(format!("{deliveries:?}")) }
+    });
+    assert_eq!(deliveries[0]["status"], "scheduled");
+}
