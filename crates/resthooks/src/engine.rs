@@ -71,11 +71,11 @@ pub struct Options {
     pub max_in_flight: usize,
     /// Requests in flight to one target, unless its subscription says another number (64).
     pub max_in_flight_per_target: usize,
-    /// Deliveries that wait in memory for one target; what is more waits in the store (1,024).
+    /// Deliveries that wait in memory for one target; what is more waits in the store (8,192).
     pub queue_per_target: usize,
     /// Bytes of events that wait in memory for all targets together (64 MiB).
     pub queue_bytes: usize,
-    /// How long a delivery waits in memory for its turn before it goes to the store (2 s).
+    /// How long a delivery waits in memory for its turn before it goes to the store (5 s).
     pub queue_patience: Duration,
     /// A subscription that has had no success for so long while failing is disabled (5 days).
     pub disable_after: Duration,
@@ -101,9 +101,9 @@ impl Default for Options {
             attempt_timeout: Duration::from_secs(15),
             max_in_flight: 512,
             max_in_flight_per_target: 64,
-            queue_per_target: 1024,
+            queue_per_target: 8192,
             queue_bytes: 64 * 1024 * 1024,
-            queue_patience: Duration::from_secs(2),
+            queue_patience: Duration::from_secs(5),
             disable_after: Duration::from_secs(5 * 24 * 3600),
             checkpoint_interval: Duration::from_secs(1),
             extra_roots: Vec::new(),
@@ -144,6 +144,8 @@ impl Options {
             http::Options::new(self.targets.clone(), Arc::clone(&self.resolver), Arc::clone(&self.clock));
         options.connect_timeout = self.connect_timeout;
         options.total_timeout = self.attempt_timeout;
+        options.max_idle_per_origin = self.max_in_flight_per_target.max(options.max_idle_per_origin);
+        options.max_idle_total = self.max_in_flight.max(options.max_idle_total);
         options.extra_roots = self.extra_roots.iter().map(|der| der.clone().into()).collect();
         Client::new(options).map_err(|e| Error::field("extra_roots", e.to_string()))
     }
