@@ -98,6 +98,16 @@ impl Problem {
         self.0.errors
     }
 
+    /// Both of two refusals when both name fields, else the first.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self.0.errors.is_empty() || other.0.errors.is_empty() {
+            return self;
+        }
+        let mut errors = self.0.errors;
+        errors.extend(other.0.errors);
+        Self::invalid(errors)
+    }
+
     /// Says in which part of the request it is wrong.
     pub(crate) fn at(mut self, place: &str) -> Self {
         self.0.detail = format!("{place}: {}", self.0.detail);

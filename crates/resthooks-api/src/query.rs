@@ -77,6 +77,13 @@ pub(crate) fn text<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     text.parse().map(Some).map_err(D::Error::custom)
 }
 
+/// Reads a parameter of a type that reads itself from text; likewise.
+pub(crate) fn value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use resthooks::model::AccountId;
@@ -90,6 +97,8 @@ mod tests {
         account: Option<AccountId>,
         #[serde(deserialize_with = "text")]
         count: Option<u8>,
+        #[serde(deserialize_with = "value")]
+        since: Option<resthooks::model::Timestamp>,
     }
 
     #[test]
@@ -97,6 +106,7 @@ mod tests {
         let read: Sample = parse("account=a%40b&count=7").unwrap();
         assert_eq!((read.account.unwrap().as_str(), read.count), ("a@b", Some(7)));
         assert_eq!(parse::<Sample>("").unwrap(), Sample::default());
+        assert!(parse::<Sample>("since=2026-01-02T03:04:05Z").unwrap().since.is_some());
         assert!(parse::<NoQuery>("").is_ok());
         assert_eq!(parse::<NoQuery>("x").unwrap_err().errors()[0].field, "x");
     }

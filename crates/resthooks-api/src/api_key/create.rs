@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::resource::{Made, Resource, Role};
 use crate::answer;
 use crate::api::Shared;
-use crate::body::JsonBody;
+use crate::body::{JsonBody, Text};
 use crate::caller::Provider;
 use crate::openapi::ForProvider;
 use crate::problem::Problem;
@@ -29,12 +29,13 @@ pub(crate) struct Input {
     #[schema(example = "their integration")]
     name: Option<String>,
     /// `consumer` unless said otherwise.
-    role: Option<Role>,
+    #[schema(value_type = Option<Role>)]
+    role: Option<Text<Role>>,
 }
 
 impl Input {
     fn role(self) -> Result<KeyRole, Problem> {
-        match (self.role.unwrap_or(Role::Consumer), self.account) {
+        match (self.role.map_or(Role::Consumer, |role| role.0), self.account) {
             (Role::Consumer, Some(account)) => Ok(KeyRole::Consumer(account)),
             (Role::Provider, None) => Ok(KeyRole::Provider),
             (Role::Consumer, None) => Err(Problem::field("account", "must be given: what the key admits to")),

@@ -1,17 +1,31 @@
 //! What an API key looks like: never the key itself.
 
+use std::str::FromStr;
+
 use resthooks::model::{AccountId, ApiKey, KeyId, KeyRole, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// What a key admits to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     /// Everything, for any account.
     Provider,
     /// One account's own things.
     Consumer,
+}
+
+impl FromStr for Role {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "provider" => Ok(Self::Provider),
+            "consumer" => Ok(Self::Consumer),
+            _ => Err("must be provider or consumer"),
+        }
+    }
 }
 
 /// An API key, without the key.

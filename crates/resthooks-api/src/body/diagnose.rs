@@ -85,7 +85,8 @@ fn message(error: &serde_json::Error) -> String {
 /// Cuts what a caller sent before it is repeated.
 pub(crate) fn shorten(mut text: String) -> String {
     if text.len() > MAX_ECHO_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_ECHO_BYTES));
+        let end = (0..=MAX_ECHO_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
         text.push('…');
     }
     text

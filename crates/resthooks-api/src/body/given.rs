@@ -23,7 +23,16 @@ impl<T> Given<T> {
         }
     }
 
-    /// The value that is there already, borrowed.
+    /// Another form of the value.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Given<U> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => Given::Value(change(value)),
+        }
+    }
+
+    /// The value, borrowed.
     pub(crate) const fn as_value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::MAX_BODY_BYTES;
 use super::diagnose::{malformed, refuse};
@@ -72,15 +73,15 @@ fn json_only(media: Result<MediaType, Problem>) -> Result<(), Problem> {
 /// Reads a body once; only when that fails it is read again, to name what is wrong.
 pub(crate) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(refuse_shape(body));
+        return Err(refuse_shape(body, "must be a JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| refuse::<T>(body, &error))
 }
 
-/// The refusal of what does not begin as an object does. (A derived `Deserialize` would take an array, too.)
-pub(crate) fn refuse_shape(body: &[u8]) -> Problem {
-    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-        Ok(_) => Problem::field("body", "must be a JSON object"),
+/// The refusal of what does not begin as it should. (A derived `Deserialize` would take an array for an object.)
+pub(crate) fn refuse_shape(body: &[u8], wanted: &str) -> Problem {
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(_) => Problem::field("body", wanted),
         Err(error) => malformed(&error),
     }
 }

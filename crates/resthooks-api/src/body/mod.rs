@@ -5,12 +5,14 @@ mod given;
 mod json;
 mod receive;
 mod strict;
+mod text;
 
 pub(crate) use diagnose::{malformed, shorten};
 pub(crate) use given::{Given, NotYet};
-pub(crate) use json::{JsonBody, NoFields, OptionalJsonBody, parse};
+pub(crate) use json::{JsonBody, NoFields, OptionalJsonBody, parse, refuse_shape};
 pub(crate) use receive::{MediaType, receive, unsupported};
 pub(crate) use strict::{Headers, Object, Value};
+pub(crate) use text::Text;
 
 use resthooks::limits::{MAX_BATCH_BYTES, MAX_DATA_BYTES};
 

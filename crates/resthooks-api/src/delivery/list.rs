@@ -14,7 +14,7 @@ use crate::api::Shared;
 use crate::caller::Caller;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
-use crate::query::{Query, text};
+use crate::query::{Query, text, value};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -41,9 +41,11 @@ pub(crate) struct ListQuery {
     #[param(value_type = Option<String>, example = "dead")]
     status: Option<DeliveryStatus>,
     /// Only those of events that happened at or after this moment.
+    #[serde(deserialize_with = "value")]
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// Only those of events that happened before this moment.
+    #[serde(deserialize_with = "value")]
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// How many items to answer at most.

@@ -18,7 +18,7 @@ use super::input::{Beside, Input, read};
 use super::resource::{Receipt, write};
 use crate::answer;
 use crate::api::Shared;
-use crate::body::{MAX_BATCH_BODY_BYTES, MediaType, malformed, receive};
+use crate::body::{MAX_BATCH_BODY_BYTES, MediaType, malformed, receive, refuse_shape};
 use crate::caller::Provider;
 use crate::openapi::{Conflict, ForProvider};
 use crate::problem::Problem;
@@ -116,12 +116,8 @@ fn array(body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     match serde_json::from_slice::<Items<'_>>(body) {
         Ok(Items(items)) => Ok(items.into_iter().map(|item| item.get().as_bytes()).collect()),
         Err(error) if error.classify() != Category::Data => Err(malformed(&error)),
-        Err(error) => {
-            let text = error.to_string();
-            let message =
-                if text.starts_with("must hold") { too_many() } else { "must be a JSON array".into() };
-            Err(Problem::field("body", message))
-        }
+        Err(error) if error.to_string().starts_with("must hold") => Err(Problem::field("body", too_many())),
+        Err(_) => Err(refuse_shape(body, "must be a JSON array")),
     }
 }
 

@@ -1,19 +1,16 @@
 //! Reading an event: once, with `data` untouched.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display};
-use std::marker::PhantomData;
-use std::str::FromStr;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use resthooks::model::{AccountId, EventId, EventName, Timestamp};
 use resthooks::{FieldError, NewEvent};
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::body::parse;
+use crate::body::{Text, parse};
 use crate::problem::Problem;
 
 /// Ids that would be read as other routes below `/event/`, or that clients resolve away.
@@ -131,28 +128,6 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<EventId>, Pr
     match text.parse() {
         Ok(id) => Ok(Some(id)),
         Err(error) => Err(Problem::field(NAME, error.to_string())),
-    }
-}
-
-/// A value that is read from a string, without a copy of the string in between.
-#[derive(Debug)]
-pub(crate) struct Text<T>(pub T);
-
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parse<T>(PhantomData<T>);
-        impl<T: FromStr<Err: Display>> Visitor<'_> for Parse<T> {
-            type Value = Text<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                text.parse().map(Text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Parse(PhantomData))
     }
 }
 

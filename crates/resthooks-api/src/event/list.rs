@@ -12,7 +12,7 @@ use crate::api::Shared;
 use crate::caller::Caller;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
-use crate::query::{Query, text};
+use crate::query::{Query, text, value};
 
 /// The most bytes of `data` in one answer: a page that would hold more ends early.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -30,9 +30,11 @@ pub(crate) struct ListQuery {
     #[param(value_type = Option<String>)]
     event: Option<EventName>,
     /// Only those that happened at or after this moment.
+    #[serde(deserialize_with = "value")]
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// Only those that happened before this moment.
+    #[serde(deserialize_with = "value")]
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// How many items to answer at most.

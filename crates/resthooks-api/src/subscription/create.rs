@@ -36,8 +36,13 @@ pub(crate) async fn create(
     Query(query): Query<AccountQuery>,
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
-    let account = caller.account(input.account.as_value().cloned(), query.account)?;
-    let view = api.hooks.create_subscription(&account, input.into_new()?).await?;
+    let account = caller.account(input.account.as_value().cloned(), query.account);
+    let (account, new) = match (account, input.into_new()) {
+        (Ok(account), Ok(new)) => (account, new),
+        (Err(problem), Err(other)) => return Err(problem.and(other)),
+        (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),
+    };
+    let view = api.hooks.create_subscription(&account, new).await?;
     let response = answer::secret(StatusCode::CREATED, &Resource::with_secret(&view));
     Ok(answer::created(&uri, &view.subscription.id.to_string(), response))
 }

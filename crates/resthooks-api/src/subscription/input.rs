@@ -1,13 +1,13 @@
 //! What a subscription is created from, replaced with or changed by.
 
-use resthooks::model::{AccountId, EventPattern, Secret, TargetUrl};
+use resthooks::model::{AccountId, EventPattern, Secret, TargetUrl, Timestamp};
 use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionView};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::headers::unmasked;
 use super::members::{Intent, Patterns, Payload};
-use super::resource::Resource;
+use super::read_only::differing;
 use crate::body::{Given, Headers, NotYet, Object, Value};
 use crate::problem::Problem;
 
@@ -116,43 +116,43 @@ pub(crate) struct Input {
     /// Ours to set.
     #[schema(value_type = Option<String>, read_only)]
     #[serde(default)]
-    id: Given<Value>,
+    pub(super) id: Given<Value>,
     /// Ours to set; `active` is what changes it.
     #[schema(value_type = Option<String>, read_only)]
     #[serde(default)]
-    status: Given<Value>,
+    pub(super) status: Given<Value>,
     /// Ours to set.
     #[schema(value_type = Option<String>, read_only)]
     #[serde(default)]
-    status_reason: Given<Value>,
+    pub(super) status_reason: Given<Value>,
     /// Ours to set.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
-    created_at: Given<Value>,
+    pub(super) created_at: Given<Value>,
     /// Ours to set. Sent back, it makes sure that the subscription has not been changed since it was read.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
-    updated_at: Given<Value>,
+    pub(super) updated_at: Given<Value>,
     /// Ours to set. `PUT` takes any value of those that change with every delivery, and sets none of them.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
-    last_success_at: Given<Value>,
+    pub(super) last_success_at: Given<Timestamp>,
     /// As `last_success_at`.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
-    last_failure_at: Given<Value>,
+    pub(super) last_failure_at: Given<Timestamp>,
     /// As `last_success_at`.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
-    failing_since: Given<Value>,
+    pub(super) failing_since: Given<Timestamp>,
     /// As `last_success_at`.
     #[schema(value_type = Option<u64>, read_only)]
     #[serde(default)]
-    consecutive_failures: Given<Value>,
+    pub(super) consecutive_failures: Given<u64>,
     /// As `last_success_at`.
     #[schema(value_type = Option<u64>, read_only)]
     #[serde(default)]
-    pending: Given<Value>,
+    pub(super) pending: Given<u64>,
 }
 
 impl Input {
@@ -282,28 +282,6 @@ impl Input {
         ]
     }
 
-    /// What is set by us, and says which subscription this is and how it stands.
-    const fn identity(&self) -> [(&'static str, &Given<Value>); 5] {
-        [
-            ("id", &self.id),
-            ("status", &self.status),
-            ("status_reason", &self.status_reason),
-            ("created_at", &self.created_at),
-            ("updated_at", &self.updated_at),
-        ]
-    }
-
-    /// What changes with every delivery.
-    const fn observations(&self) -> [(&'static str, &Given<Value>); 5] {
-        [
-            ("last_success_at", &self.last_success_at),
-            ("last_failure_at", &self.last_failure_at),
-            ("failing_since", &self.failing_since),
-            ("consecutive_failures", &self.consecutive_failures),
-            ("pending", &self.pending),
-        ]
-    }
-
     /// What can be changed but not cleared.
     fn nulls(&self) -> [(&'static str, bool); 8] {
         [
@@ -316,28 +294,5 @@ impl Input {
             ("active", self.active == Given::Null),
             ("secret", self.secret == Given::Null),
         ]
-    }
-}
-
-/// Names those of the given fields that do not say what is there.
-fn differing(
-    given: &[(&'static str, &Given<Value>)],
-    present: &SubscriptionView,
-    errors: &mut Vec<FieldError>,
-) {
-    if given.iter().all(|(_, value)| value.is_absent()) {
-        return;
-    }
-    let shown = serde_json::to_value(Resource::of(present)).unwrap_or_default();
-    for (field, given) in given {
-        let there = shown.get(*field).unwrap_or(&serde_json::Value::Null);
-        let same = match given {
-            Given::Absent => true,
-            Given::Null => there.is_null(),
-            Given::Value(value) => value.0 == *there,
-        };
-        if !same {
-            errors.push(FieldError::new(*field, "is read-only and differs from what is there"));
-        }
     }
 }

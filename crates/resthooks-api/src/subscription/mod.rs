@@ -10,6 +10,7 @@ mod input;
 pub(crate) mod list;
 mod members;
 pub(crate) mod ping;
+mod read_only;
 pub(crate) mod replace;
 mod resource;
 pub(crate) mod rotate_secret;

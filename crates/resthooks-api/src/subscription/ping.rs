@@ -30,7 +30,7 @@ pub(crate) struct Outcome<'a> {
 
 /// Send a test event
 ///
-/// Sends one event of type `resthooks.ping` to the target now, whatever the subscription's status, and answers what
+/// Sends one event of type `hooks.ping` to the target now, whatever the subscription's status, and answers what
 /// came of it. A target that fails is no failure of this call.
 #[utoipa::path(
     post, path = "/subscription/{id}/ping/", operation_id = "ping_subscription", tag = "subscription",

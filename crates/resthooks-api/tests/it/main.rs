@@ -1,1 +1,22 @@
-//! The HTTP API on a real engine with a real store.
+//! The HTTP API over a real engine on a real store, called as the server calls it. Laid out as the URLs are; then
+//! what holds for all of them.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics is one that fails")]
+
+mod harness;
+
+mod account;
+mod api_key;
+mod delivery;
+mod event;
+mod event_batch;
+mod event_type;
+mod ops;
+mod subscription;
+mod subscription_lists;
+
+mod authentication;
+mod embedded;
+mod isolation;
+mod refusals;
+mod routes;
