@@ -1,8 +1,9 @@
 //! A node's life: it opens its store, starts the engine, lets callers in, and ends all of that in the opposite order.
 //!
-//! [`Node`] is the whole of it. [`door`] accepts connections and [`connection`] serves one of them, bounded in time by
+//! [`Node`] is the whole of it; [`admin_key`] sees to the provider's key. [`door`] accepts connections and [`connection`] serves one of them, bounded in time by
 //! [`patience`]; [`signals`] says when to stop. Nothing here knows what a request means.
 
+mod admin_key;
 mod connection;
 mod door;
 mod node;

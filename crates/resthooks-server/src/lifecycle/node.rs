@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use resthooks::Hooks;
 use resthooks::env::Clock;
-use resthooks::model::KeyRole;
 use resthooks_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 
+use super::admin_key;
 use super::door::Door;
 use crate::settings::Settings;
 
@@ -34,7 +34,7 @@ impl Node {
         let address = listener.local_addr()?;
         let store = Arc::new(SqliteStore::open(&settings.store, resthooks_sqlite::Options::default())?);
         let hooks = Hooks::start(Arc::clone(&store) as _, settings.engine.clone()).await?;
-        let made_admin_key = ensure_admin_key(&hooks, settings.admin_key.as_deref()).await?;
+        let made_admin_key = admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?;
         let mut options = resthooks_api::Options::default();
         options.public_url = Some(settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
         let app = resthooks_api::router(hooks.clone(), options);
@@ -81,17 +81,4 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         }
         _ => anyhow::Error::new(error).context(format!("--listen: can't listen on {address}")),
     })
-}
-
-/// Makes the key that was given the provider's; without one, makes one unless there is one. Answers a key that it made.
-async fn ensure_admin_key(hooks: &Hooks, given: Option<&str>) -> anyhow::Result<Option<String>> {
-    if let Some(key) = given {
-        hooks.ensure_provider_key(key).await?;
-        return Ok(None);
-    }
-    if hooks.has_provider_key() {
-        return Ok(None);
-    }
-    let made = hooks.create_key(KeyRole::Provider, Some("made at first start".to_owned())).await?;
-    Ok(Some(made.key))
 }

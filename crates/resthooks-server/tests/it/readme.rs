@@ -15,6 +15,46 @@ fn readme(beginning: &str) -> Vec<&'static str> {
     readme.lines().filter(|line| line.starts_with(beginning)).collect()
 }
 
+#[test]
+fn the_limits_are_those_that_hold() {
+    use resthooks::limits::*;
+    use resthooks::model::TargetUrl;
+    let kib = |bytes: usize| {
+        assert_eq!(bytes % 1024, 0);
+        if bytes % (1 << 20) == 0 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+    };
+    for row in [
+        format!("| an event's `data` | {}, nested at most {MAX_DATA_DEPTH} deep |", kib(MAX_DATA_BYTES)),
+        format!("| a batch | {} events, {} |", thousands(MAX_BATCH_EVENTS), kib(MAX_BATCH_BYTES)),
+        format!("| events of one subscription | {MAX_SUBSCRIPTION_EVENTS} names or patterns |"),
+        format!(
+            "| a subscription's own headers | {MAX_CUSTOM_HEADERS}, in all {} |",
+            kib(MAX_CUSTOM_HEADER_BYTES)
+        ),
+        format!(
+            "| its metadata, its description | {}, {} |",
+            kib(MAX_METADATA_BYTES),
+            kib(MAX_DESCRIPTION_BYTES)
+        ),
+        format!(
+            "| event types; a schema; a sample | {}; {}; {} |",
+            thousands(MAX_EVENT_TYPES),
+            kib(MAX_SCHEMA_BYTES),
+            kib(MAX_SAMPLE_BYTES)
+        ),
+        format!("| a target's URL | {} bytes |", thousands(TargetUrl::MAX_LEN)),
+        format!("| what is kept of an answer's body | {} |", kib(MAX_RESPONSE_BODY_BYTES)),
+        format!("| a page of a list | {MAX_PAGE}, {DEFAULT_PAGE} unless said otherwise |"),
+    ] {
+        assert!(include_str!("../../../../README.md").contains(&row), "the README lacks {row}");
+    }
+}
+
+/// With a comma, as the README writes it.
+fn thousands(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+}
+
 /// Runs the README's curl lines against this server and this target.
 fn paste(server: &Server, target: SocketAddr) {
     let lines = readme("curl ");

@@ -52,6 +52,12 @@ impl Running {
         status.code().unwrap()
     }
 
+    /// The same once it listens.
+    pub(crate) fn stop_when_started(mut self) {
+        self.address();
+        self.stop();
+    }
+
     /// Ends it with SIGTERM, with success.
     pub(crate) fn stop(&mut self) {
         self.signal(nix::sys::signal::Signal::SIGTERM);

@@ -76,16 +76,44 @@ fn a_store_has_one_server_and_an_address_too() {
 }
 
 #[test]
-fn a_key_that_was_given_works_beside_others() {
+fn a_key_that_was_given_takes_the_place_of_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
-    for key in ["first-given-key", "second-given-key"] {
-        let mut server =
-            Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0", &format!("--admin-key={key}")]);
-        assert_eq!(status_with(server.address(), key), 200);
-        assert_eq!(status_with(server.address(), "first-given-key"), 200);
+    let start = |flags: &[&str]| {
+        let words: Vec<&str> = ["serve", "--listen=127.0.0.1:0"].iter().chain(flags).copied().collect();
+        Running::start(dir.path(), &words)
+    };
+    let mut made = start(&[]);
+    let out = made.printed("admin key: ");
+    let own = out.lines().find_map(|line| line.strip_prefix("admin key: ")).unwrap();
+    let own = own.split_whitespace().next().unwrap().to_owned();
+    made.stop();
+    // Each start's flags, and which of the keys work then.
+    let keys = [own.as_str(), "dev", "first-given-key", "second-given-key"];
+    for (flags, works) in [
+        (&["--dev"][..], [200, 200, 401, 401]),
+        (&[], [200, 401, 401, 401]),
+        (&["--dev"], [200, 200, 401, 401]),
+        (&["--admin-key=first-given-key"], [200, 401, 200, 401]),
+        (&["--admin-key=first-given-key"], [200, 401, 200, 401]),
+        (&[], [200, 401, 200, 401]),
+        (&["--admin-key=second-given-key"], [200, 401, 401, 200]),
+    ] {
+        let mut server = start(flags);
+        let address = server.address();
+        assert_eq!(keys.map(|key| status_with(address, key)), works, "{flags:?}");
         server.stop();
-        assert!(!server.read("out").contains("admin key"));
+        assert!(!server.read("out").contains("admin key: "));
     }
+}
+
+#[test]
+fn a_store_that_was_tried_out_gets_a_key_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0", "--dev"]).stop_when_started();
+    let mut server = Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0"]);
+    server.printed("admin key: rhk_");
+    assert_eq!(status_with(server.address(), "dev"), 401);
+    server.stop();
 }
 
 #[test]
