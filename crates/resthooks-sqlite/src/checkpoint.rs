@@ -27,7 +27,7 @@ const PATIENT: Duration = Duration::from_secs(1);
 const REST: i32 = 256;
 /// Rounds to get to such a rest. A writer that outruns them all does more itself once the log is full.
 const ROUNDS: usize = 4;
-/// After a try that readers spoilt, the log grows by so many pages before the next.
+/// After a try that readers spoilt, the log grows by at most so many pages before the next.
 const PAUSE: i32 = 256;
 
 /// How long the log is. Shared by the writer, which makes it grow, and the checkpointer.
@@ -96,7 +96,9 @@ impl Pressure {
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied"),
         }
-        self.next_try.store(pages.saturating_add(PAUSE), Ordering::SeqCst);
+        let later = pages.saturating_add(PAUSE.min(self.limit / 16 + 1));
+        // A short try that failed does not put off the patient one.
+        self.next_try.store(if full { later } else { later.min(self.limit) }, Ordering::SeqCst);
     }
 }
 

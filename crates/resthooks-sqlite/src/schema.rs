@@ -83,6 +83,14 @@ fn migrate_with(connection: &mut Connection, now: Timestamp, migrations: &[&str]
     Ok(())
 }
 
+/// An empty store in memory, for tests of what is asked of it.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Connection {
+    let mut connection = Connection::open_in_memory().expect("memory is there");
+    migrate(&mut connection, Timestamp::EPOCH).expect("the migrations run");
+    connection
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

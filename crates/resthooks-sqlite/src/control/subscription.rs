@@ -159,3 +159,33 @@ pub(crate) fn list_query(
     query.end(" ORDER BY no DESC", limit);
     query
 }
+
+#[cfg(test)]
+mod tests {
+    use resthooks::model::SubscriptionStatus;
+
+    use super::*;
+
+    #[test]
+    fn every_list_follows_an_index() {
+        let connection = crate::schema::in_memory();
+        let target = Some("https://example.com/".parse().unwrap());
+        for (account, status, target_url, expected) in [
+            (None, None, None, "INDEX subscription_live (no<?)"),
+            (Some(1), None, None, "INDEX subscription_live_by_account (account=? AND no<?)"),
+            (
+                Some(1),
+                Some(SubscriptionStatus::Gone),
+                None,
+                "INDEX subscription_by_account (account=? AND status=? AND no<?)",
+            ),
+            (None, Some(SubscriptionStatus::Gone), None, "INDEX subscription_by_status (status=? AND no<?)"),
+            (Some(1), None, target, "INDEX subscription_by_target (target_url=? AND account=? AND no<?)"),
+        ] {
+            let filter = SubscriptionFilter { status, target_url, ..SubscriptionFilter::default() };
+            let plan = list_query(&filter, account, 9, 50).plan(&connection);
+            assert!(plan.contains(expected), "{plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

@@ -176,3 +176,81 @@ fn list_query(
     query.end(&format!(" ORDER BY {seq} DESC, d.subscription DESC"), limit);
     query
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(
+        connection: &Connection,
+        account: Option<i64>,
+        name: Option<i64>,
+        filter: &DeliveryFilter,
+    ) -> String {
+        let numbered = Numbered { account, name, first: 1, last: 9 };
+        let after = DeliveryKey { event: EventSeq(9), subscription: SubscriptionNo(2) };
+        let plan = list_query(numbered, filter, Some(after), 50).plan(connection);
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+        plan
+    }
+
+    #[test]
+    fn every_list_follows_an_index_and_sorts_nothing() {
+        let connection = crate::schema::in_memory();
+        let none = DeliveryFilter::default();
+        let status = |status| DeliveryFilter { status: Some(status), ..DeliveryFilter::default() };
+        let to = |status| DeliveryFilter {
+            subscription: Some(SubscriptionNo(1)),
+            status,
+            ..DeliveryFilter::default()
+        };
+        let dead = DeliveryStatus::Dead;
+        for (account, name, filter, expected) in [
+            (None, None, none.clone(), "SEARCH d USING PRIMARY KEY (event_seq>? AND event_seq<?)"),
+            (
+                None,
+                None,
+                status(DeliveryStatus::Delivered),
+                "SEARCH d USING PRIMARY KEY (event_seq>? AND event_seq<?)",
+            ),
+            (
+                Some(1),
+                None,
+                none.clone(),
+                "SEARCH e USING INDEX event_by_account (account=? AND seq>? AND seq<?)",
+            ),
+            (None, Some(1), none, "SEARCH e USING INDEX event_by_name (name=? AND seq>? AND seq<?)"),
+            (
+                Some(1),
+                Some(1),
+                to(None),
+                "SEARCH d USING INDEX delivery_by_subscription (subscription=? AND event_seq>? AND event_seq<?)",
+            ),
+            (
+                Some(1),
+                None,
+                to(Some(dead)),
+                "SEARCH d USING INDEX delivery_by_subscription_status (subscription=? AND status=? AND event_seq>? AND event_seq<?)",
+            ),
+            (
+                Some(1),
+                None,
+                status(dead),
+                "SEARCH d USING INDEX delivery_by_account_status (account=? AND status=? AND event_seq>? AND event_seq<?)",
+            ),
+            (
+                None,
+                Some(1),
+                status(dead),
+                "SEARCH d USING INDEX delivery_by_status (status=? AND event_seq>? AND event_seq<?)",
+            ),
+        ] {
+            let plan = plan(&connection, account, name, &filter);
+            assert!(plan.starts_with(expected), "{filter:?}: {plan}");
+        }
+        let of_one = DeliveryFilter { event: Some(EventSeq(1)), ..DeliveryFilter::default() };
+        assert!(
+            plan(&connection, Some(1), None, &of_one).starts_with("SEARCH d USING PRIMARY KEY (event_seq=?")
+        );
+    }
+}

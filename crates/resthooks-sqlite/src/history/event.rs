@@ -120,3 +120,24 @@ fn list_query(numbered: Numbered, filter: &EventFilter, limit: usize) -> Query {
     query.end(" ORDER BY e.seq DESC", limit);
     query
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_follows_an_index_and_sorts_nothing() {
+        let connection = crate::schema::in_memory();
+        for (account, name, expected) in [
+            (None, None, "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+            (Some(1), None, "SEARCH e USING INDEX event_by_account (account=? AND seq>? AND seq<?)"),
+            (None, Some(1), "SEARCH e USING INDEX event_by_name (name=? AND seq>? AND seq<?)"),
+            (Some(1), Some(1), "SEARCH e USING INDEX event_by_account (account=? AND seq>? AND seq<?)"),
+        ] {
+            let numbered = Numbered { account, name, first: 1, last: 9 };
+            let plan = list_query(numbered, &EventFilter::default(), 50).plan(&connection);
+            assert!(plan.starts_with(expected), "{plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The write path and what a restart needs, as functions over a connection. Mirrors the interface's `Log`.
 
 mod append;
+#[cfg(test)]
+mod cost;
 mod due;
 mod find;
 mod record;

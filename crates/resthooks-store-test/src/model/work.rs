@@ -1,0 +1,293 @@
+//! Chooses what happens next, and has it happen to the store and to the model.
+
+use std::sync::Arc;
+
+use resthooks::model::{
+    ApiKey, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, EventType, Health, KeyHash,
+    KeyId, KeyRole, Match, Progress, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
+};
+use resthooks::store::{Batch, Error, Record, Settle};
+
+use super::dice::Dice;
+use super::plain::Plain;
+use crate::lab::{Lab, account, at, attempt, name};
+
+pub(super) const ACCOUNTS: [&str; 3] = ["a", "b", "c.1"];
+pub(super) const NAMES: [&str; 3] = ["contact.create", "contact.delete", "deal.create"];
+pub(super) const TARGETS: [&str; 2] = ["https://one.example/", "https://two.example/x"];
+pub(super) const PATTERNS: [&str; 4] = ["*", "contact.*", "contact.create", "deal.create"];
+const STATUSES: [DeliveryStatus; 5] = [
+    DeliveryStatus::Scheduled,
+    DeliveryStatus::Held,
+    DeliveryStatus::Delivered,
+    DeliveryStatus::Dead,
+    DeliveryStatus::Cancelled,
+];
+
+/// One run: chance, the model, and the time.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) dice: Dice,
+    pub(super) plain: Plain,
+    pub(super) now: Timestamp,
+    ids: usize,
+}
+
+impl Trial {
+    pub(super) async fn new(seed: u64, lab: &Lab) -> Self {
+        let plain = Plain { position: lab.store().position().await.unwrap(), ..Plain::default() };
+        Self { dice: Dice::new(seed), plain, now: at(0), ids: 0 }
+    }
+
+    pub(super) async fn step(&mut self, lab: &mut Lab) {
+        self.now = self.now.plus(std::time::Duration::from_millis(7));
+        match self.dice.below(30) {
+            0..3 => self.subscribe(lab).await,
+            3..6 => self.change_subscription(lab).await,
+            6..20 => self.commit(lab).await,
+            20..23 => self.settle(lab).await,
+            23..25 => self.event_type(lab).await,
+            25..27 => self.key(lab).await,
+            27 if self.dice.once_in(3) => self.delete_account(lab).await,
+            _ => lab.reopen().await,
+        }
+    }
+
+    /// Deletes all accounts and whatever belongs to none.
+    pub(super) async fn clear(&mut self, lab: &mut Lab) {
+        for id in ACCOUNTS {
+            self.delete(lab, id).await;
+        }
+        for name in self.plain.event_types.values().map(|one| &one.name) {
+            assert!(lab.store().delete_event_type(name).await.unwrap());
+        }
+        for key in &self.plain.keys {
+            assert!(lab.store().delete_key(key.id).await.unwrap());
+        }
+    }
+
+    async fn subscribe(&mut self, lab: &Lab) {
+        let of = self.dice.pick(&ACCOUNTS).unwrap();
+        let new = self.shuffled(Subscription { created_at: self.now, ..lab.subscription(of) });
+        let new = lab.insert(new).await;
+        assert!(self.plain.subscriptions.last_key_value().is_none_or(|(last, _)| *last < new.no));
+        self.plain.subscriptions.insert(new.no, (new, Progress::default()));
+    }
+
+    fn shuffled(&mut self, one: Subscription) -> Subscription {
+        let mut events: Vec<_> = PATTERNS.iter().filter(|_| self.dice.once_in(2)).collect();
+        if events.is_empty() {
+            events.push(&PATTERNS[0]);
+        }
+        Subscription {
+            events: events.into_iter().map(|pattern| pattern.parse().unwrap()).collect(),
+            target_url: self.dice.pick(&TARGETS).unwrap().parse().unwrap(),
+            updated_at: self.now,
+            ..one
+        }
+    }
+
+    async fn change_subscription(&mut self, lab: &Lab) {
+        let Some(no) = self.any_subscription() else { return };
+        let status = match self.dice.below(8) {
+            0 => SubscriptionStatus::Gone,
+            1 => SubscriptionStatus::Deleted,
+            2 => SubscriptionStatus::Paused,
+            3 => SubscriptionStatus::Disabled,
+            4 => SubscriptionStatus::Pending,
+            _ => SubscriptionStatus::Active,
+        };
+        let before = self.plain.subscriptions[&no].0.clone();
+        let changed = self.shuffled(Subscription { status, ..before });
+        lab.store().update_subscription(&changed).await.unwrap();
+        self.plain.subscriptions.get_mut(&no).unwrap().0 = changed;
+    }
+
+    pub(super) fn any_subscription(&mut self) -> Option<SubscriptionNo> {
+        let numbers: Vec<_> = self.plain.subscriptions.keys().copied().collect();
+        self.dice.pick(&numbers).copied()
+    }
+
+    async fn commit(&mut self, lab: &Lab) {
+        let events = (0..self.dice.below(5)).map(|_| Arc::new(self.event(lab))).collect();
+        let mut records: Vec<Record> = (0..self.dice.below(7)).filter_map(|_| self.record()).collect();
+        records.sort_by_key(|record| record.key);
+        records.dedup_by_key(|record| record.key);
+        let mut progress = Vec::new();
+        if self.dice.once_in(3) {
+            progress.extend(self.any_subscription().map(|no| (no, self.progress())));
+        }
+        let watermark = self.dice.once_in(3).then(|| self.recorded(&records));
+        let batch = Arc::new(Batch { events, records, watermark, progress, now: self.now });
+        let first = lab.store().commit(Arc::clone(&batch)).await.unwrap().first;
+        assert!(batch.events.is_empty() || first == self.plain.position.last.next());
+        self.plain.commit(&batch);
+    }
+
+    fn event(&mut self, lab: &Lab) -> Event {
+        let of = self.dice.pick(&ACCOUNTS).unwrap();
+        let matched = self
+            .plain
+            .subscriptions
+            .values()
+            .filter(|(one, _)| one.account.as_str() == *of && one.status.matches_events());
+        let matched: Vec<SubscriptionNo> = matched.map(|(one, _)| one.no).collect();
+        let matched = matched.into_iter().filter(|_| !self.dice.once_in(3)).collect::<Vec<_>>();
+        let bare = lab.event(of, &[]);
+        let own_id = self.dice.once_in(3);
+        self.ids += 1;
+        Event {
+            id: if own_id {
+                format!("own-{}", self.ids).parse().unwrap()
+            } else {
+                EventId::generated(bare.uid)
+            },
+            digest: own_id.then_some([7; 32]),
+            event: name(self.dice.pick(&NAMES).unwrap()),
+            created_at: if self.dice.once_in(5) { at(self.dice.millis(2_000)) } else { self.now },
+            matched: matched
+                .into_iter()
+                .map(|subscription| Match { subscription, sequence: 1 + self.dice.below(500) as u64 })
+                .collect(),
+            ..bare
+        }
+    }
+
+    fn record(&mut self) -> Option<Record> {
+        let events: Vec<EventSeq> = self.plain.events.keys().copied().collect();
+        let seq = *self.dice.pick(&events)?;
+        let event = Arc::clone(self.plain.events.get(&seq)?);
+        let to = *self.dice.pick(&event.matched)?;
+        let key = DeliveryKey { event: seq, subscription: to.subscription };
+        let known = self.plain.rows.get(&key);
+        let made = known.map_or(0, |row| row.record.attempts) + 1;
+        let has_row = if known.is_some() { !self.dice.once_in(8) } else { self.dice.once_in(20) };
+        let status = *self.dice.pick(&STATUSES)?;
+        let tried = !self.dice.once_in(4);
+        Some(Record {
+            key,
+            account: event.account.clone(),
+            sequence: to.sequence,
+            has_row,
+            status,
+            reason: self.dice.once_in(2).then(|| format!("reason {made}")),
+            next_attempt_at: (status == DeliveryStatus::Scheduled).then(|| at(self.dice.millis(2_000))),
+            attempts: if tried { made } else { made - 1 },
+            automatic: known.map_or(0, |row| row.record.automatic),
+            attempt: tried.then(|| Attempt { manual: made % 3 == 0, ..attempt(made) }),
+            keep_state: tried && self.dice.once_in(6),
+        })
+    }
+
+    fn progress(&mut self) -> Progress {
+        let mut maybe = || (!self.dice.once_in(3)).then(|| at(self.dice.millis(100)));
+        let health = Health {
+            last_success_at: maybe(),
+            last_failure_at: maybe(),
+            failing_since: maybe(),
+            consecutive_failures: self.dice.below(9) as u64,
+        };
+        Progress { sequence: self.dice.below(1_000_000) as u64, health }
+    }
+
+    /// Up to where everything has a row, once these records are written.
+    fn recorded(&self, records: &[Record]) -> EventSeq {
+        let written = |seq: EventSeq, one: &Match| {
+            records.iter().any(|record| {
+                !record.has_row && record.key == DeliveryKey { event: seq, subscription: one.subscription }
+            })
+        };
+        let open = self
+            .plain
+            .events
+            .keys()
+            .find(|seq| self.plain.missing(**seq).iter().any(|one| !written(**seq, one)));
+        let all = open.map_or(self.plain.position.last, |seq| seq.previous());
+        all.max(self.plain.position.watermark)
+    }
+
+    async fn settle(&mut self, lab: &Lab) {
+        let Some(subscription) = self.any_subscription() else { return };
+        let [from, to] = match self.dice.below(4) {
+            0 => [DeliveryStatus::Scheduled, DeliveryStatus::Held],
+            1 => [DeliveryStatus::Held, DeliveryStatus::Scheduled],
+            2 => [DeliveryStatus::Scheduled, DeliveryStatus::Cancelled],
+            _ => [DeliveryStatus::Held, DeliveryStatus::Cancelled],
+        };
+        let ask = Settle {
+            subscription,
+            from,
+            to,
+            reason: self.dice.once_in(2).then(|| "settled".to_owned()),
+            now: self.now,
+            limit: 1 + self.dice.below(4),
+            except: self.some_events(),
+        };
+        assert_eq!(lab.store().settle(ask.clone()).await.unwrap(), self.plain.settle(&ask), "{ask:?}");
+    }
+
+    pub(super) fn some_events(&mut self) -> Vec<EventSeq> {
+        let events: Vec<EventSeq> = self.plain.events.keys().copied().collect();
+        (0..self.dice.below(4)).filter_map(|_| self.dice.pick(&events).copied()).collect()
+    }
+
+    async fn event_type(&mut self, lab: &Lab) {
+        let name = name(self.dice.pick(&NAMES).unwrap());
+        if self.dice.once_in(3) {
+            let was = self.plain.event_types.remove(name.as_str()).is_some();
+            assert_eq!(lab.store().delete_event_type(&name).await.unwrap(), was);
+            return;
+        }
+        let one = EventType {
+            name,
+            description: self.dice.once_in(2).then(|| "what it is".to_owned()),
+            schema: None,
+            sample: Some(serde_json::json!({"id": self.dice.below(9)})),
+            resource_url: None,
+            archived: self.dice.once_in(2),
+            created_at: at(0),
+            updated_at: self.now,
+        };
+        lab.store().put_event_type(&one).await.unwrap();
+        self.plain.event_types.insert(one.name.as_str().to_owned(), one);
+    }
+
+    async fn key(&mut self, lab: &Lab) {
+        if let Some(key) = self.dice.pick(&self.plain.keys).cloned() {
+            let again = ApiKey { id: KeyId(lab.uid()), ..key.clone() };
+            let refused = lab.store().insert_key(&again).await;
+            assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+            if self.dice.once_in(2) {
+                assert!(lab.store().delete_key(key.id).await.unwrap());
+                self.plain.keys.retain(|one| one.id != key.id);
+                return;
+            }
+        }
+        let id = KeyId(lab.uid());
+        let role = match self.dice.below(3) {
+            0 => KeyRole::Provider,
+            n => KeyRole::Consumer(account(ACCOUNTS[n])),
+        };
+        let key = ApiKey { id, role, name: None, hash: KeyHash::of(&id.to_string()), created_at: self.now };
+        lab.store().insert_key(&key).await.unwrap();
+        self.plain.keys.push(key);
+    }
+
+    async fn delete_account(&mut self, lab: &mut Lab) {
+        let id = self.dice.pick(&ACCOUNTS).unwrap();
+        self.delete(lab, id).await;
+    }
+
+    /// To the end: between its steps it is left open what of it can still be read.
+    async fn delete(&mut self, lab: &mut Lab, id: &str) {
+        let id = account(id);
+        let begun = lab.store().begin_delete_account(&id, self.now).await.unwrap();
+        assert_eq!(begun.is_some(), self.plain.accounts().iter().any(|one| one.id == id));
+        let Some(deleted) = begun else { return };
+        if self.dice.once_in(2) {
+            lab.reopen().await;
+        }
+        while !lab.store().delete_account_step(&deleted, 3).await.unwrap() {}
+        self.plain.delete_account(&id);
+    }
+}
