@@ -1,5 +1,6 @@
 //! `GET /docs`: the OpenAPI document as a page, rendered here and loading nothing from elsewhere.
 
+mod markup;
 mod page;
 mod schema;
 

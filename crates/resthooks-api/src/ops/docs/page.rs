@@ -1,12 +1,13 @@
 //! The page: a table of contents, then each operation with its parameters, its body, its answers and a call to copy.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Write as _};
 
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::{Content, OpenApi, RefOr, Required, Schema, Tag};
 
-use super::schema::{Named, Row, kind, rows};
+use super::markup::{Prose, Text};
+use super::schema::{Named, Row, item_rows, kind, rows};
 use crate::openapi::operations;
 
 const STYLE: &str = include_str!("style.css");
@@ -167,7 +168,12 @@ impl Page<'_> {
         if let Some(example) = body.and_then(json_example) {
             call.push_str(&format!(" \\\n  -H 'Content-Type: application/json' -d '{example}' \\\n "));
         }
-        call.push_str(&format!(" \"{}{path}\"", self.server));
+        let needed = parameters(operation)
+            .filter(|p| p.parameter_in == ParameterIn::Query && p.required == Required::True)
+            .map(|p| format!("{}=…", p.name));
+        let query = needed.collect::<Vec<_>>().join("&");
+        let mark = if query.is_empty() { "" } else { "?" };
+        call.push_str(&format!(" \"{}{path}{mark}{query}\"", self.server));
         self.put(format_args!("<h4>Example</h4><pre>{}</pre>", Text(&call)));
     }
 
@@ -196,6 +202,8 @@ impl Page<'_> {
             if !fields.is_empty() {
                 self.put(format_args!("<details><summary>Fields</summary>"));
                 self.fields("", &fields, false);
+                let items = schema.map(|schema| item_rows(schema, self.named)).unwrap_or_default();
+                self.fields("Each of data", &items, false);
                 self.put(format_args!("</details>"));
             }
         }
@@ -242,51 +250,10 @@ const fn word(method: &HttpMethod) -> &'static str {
     }
 }
 
-/// Text with what HTML would read as markup escaped.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                other => f.write_char(other)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Text in which what stands between backticks is code.
-struct Prose<'a>(&'a str);
-
-impl Display for Prose<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, part) in self.0.split('`').enumerate() {
-            if place % 2 == 1 {
-                write!(f, "<code>{}</code>", Text(part))?;
-            } else {
-                write!(f, "{}", Text(part))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::openapi::document;
-
-    #[test]
-    fn text_is_escaped() {
-        let shown = Prose("a <b> & `c<d>` \"e\"").to_string();
-        assert_eq!(shown, "a &lt;b&gt; &amp; <code>c&lt;d&gt;</code> &quot;e&quot;");
-    }
 
     #[test]
     fn every_operation_is_on_the_page_and_nothing_is_loaded() {
@@ -296,6 +263,9 @@ mod tests {
             let id = operation.operation_id.as_deref().unwrap();
             assert!(page.contains(&format!("<article id=\"{id}\">")), "{id}");
             assert!(page.contains(&format!("<code>{path}</code>")), "{path}");
+        }
+        for shown in ["integer, 1 to 250", "string (date-time) or null", "Each of data", "<em>needed</em>"] {
+            assert!(page.contains(shown), "{shown}");
         }
         for foreign in ["<script", "<img", "<link", "src=", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");

@@ -38,6 +38,16 @@ pub(super) fn rows(schema: &RefOr<Schema>, named: &Named) -> Vec<Row> {
     }
 }
 
+/// For a part of a list the members of its items.
+pub(super) fn item_rows(schema: &RefOr<Schema>, named: &Named) -> Vec<Row> {
+    match resolve(schema, named) {
+        Some(Schema::Object(object)) if object.properties.contains_key("next_cursor") => {
+            object.properties.get("data").map(|data| rows(data, named)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn row(name: &str, schema: &RefOr<Schema>, parent: &Object, named: &Named) -> Row {
     let text = match schema {
         RefOr::Ref(reference) => reference.description.clone(),
@@ -116,12 +126,30 @@ fn object_kind(object: &Object, named: &Named) -> String {
     {
         text = format!("{text} ({format})");
     }
+    if let Some(bounds) = bounds(object) {
+        text = format!("{text}, {bounds}");
+    }
     if let Some(properties) = &object.additional_properties
         && let utoipa::openapi::schema::AdditionalProperties::RefOr(value) = properties.as_ref()
     {
         text = format!("{text} of {}", kind(value, named));
     }
     text + or_null(&object.schema_type)
+}
+
+/// The bounds of a number in words; a lower bound of zero goes without saying.
+fn bounds(object: &Object) -> Option<String> {
+    let number = |limit: &utoipa::Number| match limit {
+        utoipa::Number::Int(number) => number.to_string(),
+        utoipa::Number::UInt(number) => number.to_string(),
+        utoipa::Number::Float(number) => number.to_string(),
+    };
+    let minimum = object.minimum.as_ref().map(number);
+    match (minimum, object.maximum.as_ref().map(number)) {
+        (Some(low), Some(high)) => Some(format!("{low} to {high}")),
+        (None, Some(high)) => Some(format!("at most {high}")),
+        (Some(_) | None, None) => None,
+    }
 }
 
 fn or_null(schema_type: &SchemaType) -> &'static str {
