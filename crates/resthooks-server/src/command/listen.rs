@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::runtime;
+use super::wait_for;
 use crate::failure::Failure;
 use crate::lifecycle::Signals;
 use crate::receiver::{self, Hook};
@@ -43,7 +43,7 @@ fn parse_status(text: &str) -> Result<StatusCode, String> {
 
 impl Listen {
     pub(super) fn run(self) -> Result<(), Failure> {
-        runtime()?.block_on(self.listen())
+        wait_for(self.listen())
     }
 
     async fn listen(self) -> Result<(), Failure> {

@@ -81,9 +81,13 @@ fn report(failure: &Failure) -> ExitCode {
     failure.exit_code()
 }
 
-/// The runtime that every command runs on which waits for anything.
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// Does what a command waits for.
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // A lookup of a name can't be called off, and its name server may never answer: the end doesn't wait for it.
+    runtime.shutdown_background();
+    result
 }
 
 #[cfg(test)]

@@ -2,11 +2,16 @@
 
 use clap::Args;
 
-use super::runtime;
+use super::wait_for;
 use crate::failure::Failure;
 use crate::lifecycle::{Node, Signals};
-use crate::settings::{Given, Resolved, Settings};
+use crate::settings::{self, Given, Resolved, Settings};
 use crate::{telemetry, terminal};
+
+/// File handles that are neither a caller's nor a target's: the store's, the runtime's, lookups of names.
+const HANDLES_OF_OUR_OWN: usize = 64;
+/// Keys shorter than this can be guessed.
+const SHORT_KEY: usize = 16;
 
 /// The command's words.
 #[derive(Debug, Args)]
@@ -17,10 +22,13 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let settings = Resolved::load(&self.given)?.settings;
+        let mut settings = Resolved::load(&self.given)?.settings;
         telemetry::init(settings.log_format, &settings.log_level);
-        raise_file_limit();
-        runtime()?.block_on(serve(settings))
+        for name in settings::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+            tracing::warn!(name, "this environment variable looks like a setting and is none");
+        }
+        settings.max_connections = fitting_connections(&settings, raise_file_limit());
+        wait_for(serve(settings))
     }
 }
 
@@ -36,13 +44,20 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         }
     };
     greet(&settings, &node);
+    if !settings.dev && settings.admin_key.as_ref().is_some_and(|key| key.len() < SHORT_KEY) {
+        tracing::warn!(
+            "the admin key is short enough to be guessed: give at least {SHORT_KEY} random characters"
+        );
+    }
     tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "started");
     let signal = signals.next().await;
     tracing::info!(signal, "stopping");
     let all_ended = tokio::select! {
         stopped = node.stop(settings.shutdown_grace) => stopped,
         signal = signals.next() => {
-            return Err(Failure::Running(anyhow::anyhow!("ended at once by a second signal ({signal})")));
+            tracing::error!(signal, "ended at once by a second signal");
+            // Not even by way of destructors: they would wait for the disk.
+            std::process::exit(1);
         }
     };
     if all_ended {
@@ -73,10 +88,43 @@ fn greet(settings: &Settings, node: &Node) {
     }
 }
 
-/// Each connection is a file handle; the soft limit is often a mere 1,024.
-fn raise_file_limit() {
+/// Each connection is a file handle; the soft limit is often a mere 1,024. The limit that holds.
+fn raise_file_limit() -> Option<u64> {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::debug!(limit, "file handles"),
-        Err(error) => tracing::warn!(%error, "the limit of file handles can't be raised"),
+        Ok(limit) => {
+            tracing::debug!(limit, "file handles");
+            Some(limit)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the limit of file handles can't be raised");
+            None
+        }
+    }
+}
+
+/// As many connections of callers as leave file handles for those to targets, and for the store.
+fn fitting_connections(settings: &Settings, file_limit: Option<u64>) -> usize {
+    let Some(limit) = file_limit.and_then(|limit| usize::try_from(limit).ok()) else {
+        return settings.max_connections;
+    };
+    let left = limit.saturating_sub(settings.engine.max_in_flight + HANDLES_OF_OUR_OWN).max(1);
+    if left < settings.max_connections {
+        tracing::warn!(limit, max_connections = left, "the limit of file handles allows fewer connections");
+    }
+    settings.max_connections.min(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_room_for_targets() {
+        let settings = Resolved::defaults().unwrap().settings;
+        let all = settings.max_connections;
+        assert_eq!(fitting_connections(&settings, None), all);
+        assert_eq!(fitting_connections(&settings, Some(1 << 20)), all);
+        assert_eq!(fitting_connections(&settings, Some(1024)), 1024 - 512 - 64);
+        assert_eq!(fitting_connections(&settings, Some(256)), 1);
     }
 }

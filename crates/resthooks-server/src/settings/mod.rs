@@ -11,6 +11,7 @@ mod parse;
 mod resolve;
 mod table;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,18 @@ pub(crate) const DEV_ADMIN_KEY: &str = "dev";
 
 /// What a secret is printed as.
 pub(crate) const MASK: &str = "********";
+
+/// Variables beside the settings' own that commands read.
+const OTHER_VARIABLES: [&str; 3] = ["RESTHOOKS_CONFIG", "RESTHOOKS_URL", "RESTHOOKS_SECRET"];
+
+/// Of these names of environment variables, those that look like a setting's and are none: mistyped, perhaps.
+pub(crate) fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with("RESTHOOKS_") && !OTHER_VARIABLES.contains(&name.as_str()))
+        .filter(|name| TABLE.iter().all(|setting| setting.variable() != *name))
+        .collect()
+}
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,4 +103,14 @@ pub(crate) struct Error {
     pub message: String,
     /// Where it was given, in words.
     pub source_text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn mistyped_variables_are_noticed() {
+        let names = ["PATH", "RESTHOOKS_LISTEN", "RESTHOOKS_LISTN", "RESTHOOKS_CONFIG", "resthooks_store"];
+        let unknown = super::unknown_variables(names.into_iter().map(Into::into));
+        assert_eq!(unknown, ["RESTHOOKS_LISTN"]);
+    }
 }

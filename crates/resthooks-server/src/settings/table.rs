@@ -280,7 +280,7 @@ pub(crate) static TABLE: &[Setting] = &[
         "queue-per-target",
         Kind::Count,
         "COUNT",
-        &["1024"],
+        &["8192"],
         "Deliveries that wait in memory for one target; what is more waits in the store",
         |s, v| {
             s.engine.queue_per_target = count(one(v)?)?;

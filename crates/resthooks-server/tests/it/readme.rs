@@ -21,7 +21,11 @@ fn the_limits_are_those_that_hold() {
     use resthooks::model::TargetUrl;
     let kib = |bytes: usize| {
         assert_eq!(bytes % 1024, 0);
-        if bytes % (1 << 20) == 0 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+        if bytes.is_multiple_of(1 << 20) {
+            format!("{} MiB", bytes >> 20)
+        } else {
+            format!("{} KiB", bytes >> 10)
+        }
     };
     for row in [
         format!("| an event's `data` | {}, nested at most {MAX_DATA_DEPTH} deep |", kib(MAX_DATA_BYTES)),

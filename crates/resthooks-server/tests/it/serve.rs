@@ -25,6 +25,9 @@ fn the_first_start_makes_a_key_and_shows_it_once() {
         assert!(out.lines().any(|l| l == line), "{line} is not in {out}");
     }
     assert!(!out.contains("development"), "{out}");
+    for page in ["/docs", "/openapi.json", "/metrics", "/healthz"] {
+        assert_eq!(Api::new(address).get(page).status, 200, "{page}");
+    }
     let key = out.lines().find_map(|line| line.strip_prefix("admin key: ")).unwrap();
     let key = key.split_whitespace().next().unwrap().to_owned();
     assert_eq!(status_with(address, &key), 200);
@@ -191,7 +194,7 @@ fn a_second_signal_ends_it_at_once() {
     eventually(|| if server.log().contains("\"stopping\"") { Ok(()) } else { Err(server.log()) });
     server.terminate();
     assert_eq!(server.exit_code(Duration::from_secs(5)), Some(1));
-    assert!(server.log().contains("a second signal"));
+    eventually(|| if server.log().contains("a second signal") { Ok(()) } else { Err(server.log()) });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use resthooks::env::{Clock as _, SystemClock};
 
-use super::runtime;
+use super::wait_for;
 use crate::failure::Failure;
 use crate::lifecycle::{Node, Signals};
 use crate::settings::{DEV_ADMIN_KEY, LogFormat, Resolved};
@@ -33,7 +33,7 @@ impl Demo {
     #[expect(clippy::unused_self, reason = "as every command's")]
     pub(super) fn run(self) -> Result<(), Failure> {
         telemetry::init(LogFormat::Auto, "error");
-        runtime()?.block_on(async {
+        wait_for(async {
             let mut signals = Signals::catch()?;
             tokio::select! {
                 shown = demo() => Ok(shown?),

@@ -5,7 +5,7 @@ mod keys;
 use clap::{Args, Subcommand};
 use resthooks::model::{AccountId, KeyId, KeyRole};
 
-use super::runtime;
+use super::wait_for;
 use crate::failure::Failure;
 use crate::settings::{GivenStore, Resolved};
 use crate::terminal;
@@ -73,7 +73,7 @@ pub(super) struct Revoke {
 
 impl Key {
     pub(super) fn run(self) -> Result<(), Failure> {
-        runtime()?.block_on(async {
+        wait_for(async {
             match self {
                 Self::Create(command) => command.run().await,
                 Self::List(command) => command.run().await,
