@@ -105,12 +105,18 @@ pub(super) fn store_path(url: &str) -> Result<PathBuf, String> {
 /// The certificates in these PEM files, DER.
 pub(super) fn certificates(files: &[String]) -> Result<Vec<Vec<u8>>, String> {
     let mut all = Vec::new();
+    // Only to know that they are what targets can be verified with.
+    let mut store = rustls::RootCertStore::empty();
     for file in files {
         let found = CertificateDer::pem_file_iter(file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|e| format!("{file} can't be read as PEM: {e}"))?;
         if found.is_empty() {
             return Err(format!("{file} holds no certificate"));
+        }
+        for certificate in &found {
+            let added = store.add(certificate.clone());
+            added.map_err(|e| format!("{file} holds a certificate that can't be used: {e}"))?;
         }
         all.extend(found.into_iter().map(|certificate| certificate.to_vec()));
     }

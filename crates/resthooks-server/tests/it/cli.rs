@@ -195,6 +195,24 @@ fn bad_settings_are_refused_by_name_with_exit_code_2() {
 }
 
 #[test]
+fn roots_are_read_before_anything_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let pem = rcgen::generate_simple_self_signed(["hooks.example".to_owned()]).unwrap().cert.pem();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("good.pem", &format!("{pem}{pem}"));
+    write("empty.pem", "");
+    write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let config = printed(dir.path(), &["config", "--trust-root=good.pem"], &[]);
+    assert_eq!(line(&config, "trust_root"), ("[\"good.pem\"]", "--trust-root"));
+    for (file, expected) in
+        [("empty.pem", "holds no certificate"), ("broken.pem", "holds a certificate that can't be used")]
+    {
+        let complaint = refused(dir.path(), 2, &["serve", "--trust-root", file], &[]);
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
 fn a_file_is_refused_with_the_line() {
     let dir = tempfile::tempdir().unwrap();
     for (file, expected) in [
