@@ -60,9 +60,13 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
+/// How much of what is too large is read all the same, and dropped: a client that is still sending when the
+/// connection closes would not see why.
+const MAX_DROPPED_BYTES: u64 = 8 * 1024 * 1024;
+
 /// Reads a body of at most `limit` bytes that arrives within `patience`.
 pub(crate) async fn receive(body: Body, limit: usize, patience: Duration) -> Result<Received, Problem> {
-    match tokio::time::timeout(patience, collect(body, limit)).await {
+    match tokio::time::timeout(patience, collect_or_drop(body, limit)).await {
         Ok(received) => received,
         Err(_) => {
             let detail = "the body did not arrive in time";
@@ -71,21 +75,36 @@ pub(crate) async fn receive(body: Body, limit: usize, patience: Duration) -> Res
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Received, Problem> {
-    let announced = body.size_hint().lower();
-    if announced > limit as u64 {
+async fn collect_or_drop(mut body: Body, limit: usize) -> Result<Received, Problem> {
+    if body.size_hint().lower() > MAX_DROPPED_BYTES.max(limit as u64) {
         return Err(too_large(limit));
     }
-    let Some(first) = next(&mut body).await? else {
-        return Ok(Received { bytes: Bytes::new(), owned: true });
+    let collected = collect(&mut body, limit).await?;
+    if let Some(received) = collected {
+        return Ok(received);
+    }
+    let mut dropped = 0;
+    while let Some(piece) = next(&mut body).await? {
+        dropped += piece.len() as u64;
+        if dropped > MAX_DROPPED_BYTES {
+            break;
+        }
+    }
+    Err(too_large(limit))
+}
+
+/// The whole body, or none when it is too large.
+async fn collect(body: &mut Body, limit: usize) -> Result<Option<Received>, Problem> {
+    let announced = body.size_hint().lower();
+    if announced > limit as u64 {
+        return Ok(None);
+    }
+    let Some(first) = next(body).await? else {
+        return Ok(Some(Received { bytes: Bytes::new(), owned: true }));
     };
     // Most bodies come in one piece, with the head: no second buffer for those.
-    let Some(second) = next(&mut body).await? else {
-        return if first.len() > limit {
-            Err(too_large(limit))
-        } else {
-            Ok(Received { bytes: first, owned: false })
-        };
+    let Some(second) = next(body).await? else {
+        return Ok((first.len() <= limit).then_some(Received { bytes: first, owned: false }));
     };
     let announced = usize::try_from(announced).unwrap_or(limit);
     let mut whole = BytesMut::with_capacity(announced.max(first.len() + second.len()));
@@ -93,16 +112,16 @@ async fn collect(mut body: Body, limit: usize) -> Result<Received, Problem> {
     let mut ahead = Some(second);
     while let Some(bytes) = piece {
         if whole.len() + bytes.len() > limit {
-            return Err(too_large(limit));
+            return Ok(None);
         }
         whole.extend_from_slice(&bytes);
         piece = match ahead.take() {
             Some(second) => Some(second),
-            None => next(&mut body).await?,
+            None => next(body).await?,
         };
     }
     let owned = whole.capacity() == whole.len();
-    Ok(Received { bytes: whole.freeze(), owned })
+    Ok(Some(Received { bytes: whole.freeze(), owned }))
 }
 
 /// The next piece of data that is not empty; trailers are passed over.
@@ -127,6 +146,8 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
 mod tests {
     use std::collections::VecDeque;
     use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll};
 
     use super::*;
@@ -178,6 +199,38 @@ mod tests {
         assert_eq!(received(&["ab", "cd", "e"], 4).await, None);
         let announced = receive(Body::from("abcde"), 4, Duration::from_secs(1)).await;
         assert_eq!(announced.unwrap_err().code(), "too_large");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_read_to_its_end_within_bounds() {
+        let left = async |pieces: usize| {
+            let pieces: VecDeque<_> = vec![Bytes::from(vec![0; 1024 * 1024]); pieces].into();
+            let seen = Arc::new(AtomicUsize::new(0));
+            let body = Body::new(Counted(Pieces(pieces), Arc::clone(&seen)));
+            let refused = receive(body, 10, Duration::from_secs(1)).await;
+            assert_eq!(refused.unwrap_err().code(), "too_large");
+            seen.load(Ordering::Relaxed)
+        };
+        assert_eq!(left(5).await, 5);
+        assert!(left(50).await <= 12);
+    }
+
+    /// Counts the pieces that were taken.
+    struct Counted(Pieces, Arc<AtomicUsize>);
+
+    impl http_body::Body for Counted {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            let polled = Pin::new(&mut self.0).poll_frame(cx);
+            if matches!(polled, Poll::Ready(Some(_))) {
+                self.1.fetch_add(1, Ordering::Relaxed);
+            }
+            polled
+        }
     }
 
     #[tokio::test(start_paused = true)]

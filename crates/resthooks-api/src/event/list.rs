@@ -3,7 +3,8 @@
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use resthooks::model::{AccountId, EventId, EventName, SequencedEvent, Timestamp, Uid};
-use resthooks::store::EventFilter;
+use resthooks::store::{EventFilter, Page};
+use resthooks::{Hooks, List};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -16,6 +17,8 @@ use crate::query::{Query, text, value};
 
 /// The most bytes of `data` in one answer: a page that would hold more ends early.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// How many events are read before their size is known.
+const FIRST_STEP: usize = 16;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -77,13 +80,37 @@ pub(crate) async fn list(
     let account = scope.account().cloned();
     let filter = EventFilter { account, event: query.event, since: query.since, until: query.until };
     let cursor = query.cursor.map(|cursor| Cursor(cursor.0.0));
-    let mut found = api.hooks.events(filter, page(query.limit, cursor)).await?;
-    if let Some(last) = cut(&mut found.items, MAX_PAGE_BYTES) {
-        found.next = Some(last);
-    }
+    let found = gather(&api.hooks, &filter, page(query.limit, cursor)).await?;
     let next = found.next.map(|uid| EventId::generated(uid).to_string());
     let data = found.items.iter().map(|item| Resource::of(&item.event)).collect::<Result<_, _>>()?;
     Ok(listing(&uri, data, next))
+}
+
+/// Reads a page in steps, the later ones as large as the first ones let expect: events may be of any size up to a
+/// mebibyte, and a whole page of the largest must never be in memory.
+async fn gather(
+    hooks: &Hooks,
+    filter: &EventFilter,
+    wanted: Page<Uid>,
+) -> Result<List<SequencedEvent, Uid>, Problem> {
+    let mut found = List { items: Vec::new(), next: wanted.after };
+    let mut step = FIRST_STEP.min(wanted.limit);
+    loop {
+        let part = hooks.events(filter.clone(), Page { after: found.next, limit: step }).await?;
+        found.items.extend(part.items);
+        found.next = part.next;
+        if let Some(last) = cut(&mut found.items, MAX_PAGE_BYTES) {
+            found.next = Some(last);
+            return Ok(found);
+        }
+        let left = wanted.limit - found.items.len();
+        if found.next.is_none() || left == 0 {
+            return Ok(found);
+        }
+        let bytes: usize = found.items.iter().map(|item| item.event.data.len()).sum();
+        let average = (bytes / found.items.len().max(1)).max(1);
+        step = ((MAX_PAGE_BYTES - bytes) / average).clamp(1, left);
+    }
 }
 
 /// Shortens a page to what fits, but to no less than one event; answers the last one left when it did.

@@ -49,15 +49,17 @@ pub(super) fn add(operation: &mut Operation) {
         .header("Retry-After", Header::default());
     add("503", late);
     let parameters = operation.parameters.as_deref().unwrap_or_default();
-    let has_path = parameters.iter().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Path || parameter.name == "account",
+    let for_provider = operation.responses.responses.contains_key("403");
+    let may_be_absent = parameters.iter().any(|parameter| match parameter {
+        RefOr::T(parameter) if parameter.name == "account" => !for_provider,
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Path,
         RefOr::Ref(_) => false,
     });
     let has_body = operation.request_body.is_some();
     let mut add = |status: &str, response: ResponseBuilder| {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
     };
-    if has_path {
+    if may_be_absent {
         add("404", refusal("Absent, or another account's (`not_found`)."));
     }
     if has_body {

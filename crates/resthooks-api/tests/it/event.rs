@@ -188,6 +188,28 @@ async fn a_page_is_bounded_in_bytes() {
     assert_eq!(counts, [8, 2]);
 }
 
+/// Pages are read in steps: none is skipped or shown twice where one ends.
+#[tokio::test]
+async fn a_long_list_is_whole() {
+    let app = App::start().await;
+    let provider = app.provider();
+    let events: Vec<Value> =
+        (0..300).map(|n| json!({"event": "a.b", "account": "acme", "data": n})).collect();
+    provider.post("/api/v1/event/batch/", json!(events)).await.expect(202);
+    let mut path = format!("{LIST}?limit=120");
+    let mut found = Vec::new();
+    let mut counts = Vec::new();
+    loop {
+        let answer = provider.get(&path).await.expect(200);
+        counts.push(answer.data().len());
+        found.extend(answer.data().iter().map(|item| item["data"].as_u64().unwrap()));
+        let Some(cursor) = answer.json()["next_cursor"].as_str().map(str::to_owned) else { break };
+        path = format!("{LIST}?limit=120&cursor={cursor}");
+    }
+    assert_eq!(counts, [120, 120, 60]);
+    assert_eq!(found, (0..300).rev().collect::<Vec<u64>>());
+}
+
 #[tokio::test]
 async fn what_became_of_an_event_is_read_through_it() {
     let app = App::start().await;

@@ -77,7 +77,7 @@ impl Page<'_> {
             }
             self.put(format_args!("</ul></details>"));
         }
-        self.put(format_args!("<p><a href=\"openapi.json\">openapi.json</a></p></nav>"));
+        self.put(format_args!("<p><a href=\"/openapi.json\">openapi.json</a></p></nav>"));
     }
 
     fn introduction(&mut self) {
@@ -166,7 +166,7 @@ impl Page<'_> {
             call.push_str(" -H \"Authorization: Bearer $KEY\"");
         }
         if let Some(example) = body.and_then(json_example) {
-            call.push_str(&format!(" \\\n  -H 'Content-Type: application/json' -d '{example}' \\\n "));
+            call.push_str(&format!(" \\\n  -H 'Content-Type: application/json' \\\n  -d '{example}' \\\n "));
         }
         let needed = parameters(operation)
             .filter(|p| p.parameter_in == ParameterIn::Query && p.required == Required::True)
