@@ -8,17 +8,22 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use resthooks::store::Error;
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Options;
 use crate::connection::open_reading;
 use crate::failure::{closed, from_sqlite};
+
+/// Connections for the engine's own reads, beside those for callers'.
+const LOG_READERS: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
     cache_kib: u32,
     permits: Arc<Semaphore>,
+    /// For the engine's own reads: they never wait for callers' slow ones.
+    log_permits: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     returned: Condvar,
 }
@@ -35,6 +40,7 @@ impl Readers {
             path,
             cache_kib: options.reader_cache_kib,
             permits: Arc::new(Semaphore::new(options.readers.max(1))),
+            log_permits: Arc::new(Semaphore::new(LOG_READERS)),
             shelf: Mutex::default(),
             returned: Condvar::new(),
         })
@@ -47,6 +53,24 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        self.run(permit, read).await
+    }
+
+    /// As [`Readers::ask`], for the engine's own reads.
+    pub(crate) async fn ask_for_log<T, F>(self: &Arc<Self>, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.log_permits).acquire_owned().await.map_err(|_| closed())?;
+        self.run(permit, read).await
+    }
+
+    async fn run<T, F>(self: &Arc<Self>, permit: OwnedSemaphorePermit, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
         let loan = self.lend();
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -68,6 +92,7 @@ impl Readers {
     /// Refuses further reads, waits for those under way and closes the connections.
     pub(crate) fn close(&self) {
         self.permits.close();
+        self.log_permits.close();
         let shelf = self.shelf();
         let wait = self.returned.wait_while(shelf, |shelf| shelf.lent > 0);
         wait.unwrap_or_else(PoisonError::into_inner).idle.clear();

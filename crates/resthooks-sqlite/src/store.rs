@@ -102,12 +102,12 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
 #[async_trait]
 impl Log for SqliteStore {
     async fn position(&self) -> Result<Position, Error> {
-        self.readers.ask(log::position).await
+        self.readers.ask_for_log(log::position).await
     }
 
     async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error> {
         let ids = ids.to_vec();
-        self.readers.ask(move |connection| log::find_ids(connection, &ids)).await
+        self.readers.ask_for_log(move |connection| log::find_ids(connection, &ids)).await
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, Error> {
@@ -120,15 +120,15 @@ impl Log for SqliteStore {
         through: EventSeq,
         limit: usize,
     ) -> Result<Vec<Unrecorded>, Error> {
-        self.readers.ask(move |connection| log::unrecorded(connection, after, through, limit)).await
+        self.readers.ask_for_log(move |connection| log::unrecorded(connection, after, through, limit)).await
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
-        self.readers.ask(log::backlog).await
+        self.readers.ask_for_log(log::backlog).await
     }
 
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error> {
-        self.readers.ask(move |connection| log::lease_due(connection, &ask)).await
+        self.readers.ask_for_log(move |connection| log::lease_due(connection, &ask)).await
     }
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {

@@ -67,6 +67,16 @@ impl Core {
         own.unwrap_or(self.options.max_in_flight_per_target).max(1)
     }
 
+    /// As [`Core::cap_of`]; `None` when it has ended.
+    pub(crate) fn cap(&self, no: SubscriptionNo) -> Option<usize> {
+        self.index.get(no).map(|live| self.cap_of(&live))
+    }
+
+    /// Whether deliveries of this subscription are held now.
+    pub(crate) fn holds(&self, no: SubscriptionNo) -> bool {
+        self.index.get(no).is_some_and(|live| live.subscription.status != SubscriptionStatus::Active)
+    }
+
     /// A subscription's status, also of one that has ended.
     pub(crate) async fn status_of(&self, no: SubscriptionNo) -> SubscriptionStatus {
         if let Some(live) = self.index.get(no) {

@@ -198,8 +198,17 @@ fn in_flight() -> Error {
 async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
     let key = found.delivery.key;
     let has_row = found.delivery.status != DeliveryStatus::Pending;
-    match core.dispatch.claim(key.subscription, &found.delivery.account, key.event, has_row) {
-        Claim::Waiting(job) => Ok((found, job)),
+    let cap = core.cap(key.subscription).unwrap_or(1);
+    match core.dispatch.claim(key.subscription, &found.delivery.account, cap, key.event, has_row) {
+        Claim::Waiting(job) => {
+            // What it was when it was looked up may be old: it waits in memory, so that it is due.
+            let mut found = found;
+            if job.has_row {
+                found.delivery.status = DeliveryStatus::Scheduled;
+                found.delivery.next_attempt_at = Some(core.options.clock.now());
+            }
+            Ok((found, job))
+        }
         Claim::Busy => Err(in_flight()),
         Claim::Free => {
             // Nobody else touches it from here on: what it was when it was looked up may be old.
@@ -215,7 +224,7 @@ async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
                     Err(Error::NotFound)
                 }
                 Err(error) => {
-                    core.dispatch.release(key.subscription, key.event, found.delivery.next_attempt_at);
+                    core.put_back(&found.delivery);
                     Err(error.into())
                 }
             }
@@ -227,7 +236,7 @@ async fn retry_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
     let no = found.delivery.key.subscription;
     let (found, job) = claim(core, found).await?;
     let Some(live) = core.index.get(no) else {
-        core.dispatch.release(no, job.event.seq, found.delivery.next_attempt_at);
+        core.put_back(&found.delivery);
         return Err(Error::NotFound);
     };
     let attempt = attempt_now(core, &live, &job, true).await;
@@ -260,7 +269,7 @@ async fn cancel_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
     }
     let reason = Some("cancelled by hand".to_owned());
     let record = job.record(no, DeliveryStatus::Cancelled, reason, None);
-    write(core, record, found.is_waiting() && job.has_row).await
+    write(core, record, job.has_row).await
 }
 
 /// Writes a record and waits until it is durable.
@@ -274,6 +283,16 @@ async fn write(core: &Core, record: Record, was_waiting: bool) -> Result<(), Err
 }
 
 impl Core {
+    /// Gives a claimed delivery back as it is in the store. One that is held may have been passed over meanwhile by
+    /// what a change of its subscription asked for.
+    fn put_back(&self, delivery: &Delivery) {
+        let DeliveryKey { event, subscription } = delivery.key;
+        self.dispatch.release(subscription, event, delivery.next_attempt_at);
+        if delivery.status == DeliveryStatus::Held {
+            self.dispatch.settle_again(subscription);
+        }
+    }
+
     /// An event's deliveries for these of its matches, in their order; those without a row as pending.
     pub(crate) async fn deliveries_of(
         &self,

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::deliver::guard;
 use crate::deliver::http::{self, Client};
 use crate::deliver::resolver::{Resolver, SystemResolver};
-use crate::dispatch::{Dispatch, Limits, pump, sweep};
+use crate::dispatch::{Dispatch, Limits, pump, settler, sweep};
 use crate::env::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
 use crate::hooks::Hooks;
@@ -24,6 +24,8 @@ use crate::store::Store;
 
 /// Tasks that fetch what is due.
 const PUMPS: usize = 2;
+/// The longest timeout and step of a schedule.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// At a stop, the last write is waited for so long at least.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 
@@ -130,8 +132,12 @@ impl Options {
             ("checkpoint_interval", self.checkpoint_interval),
         ];
         let none = durations.into_iter().find(|(_, value)| value.is_zero()).map(|(name, _)| name);
+        let long = durations.into_iter().find(|(_, value)| *value > LONGEST).map(|(name, _)| name);
+        let long = long
+            .or_else(|| self.retry.schedule.iter().any(|step| *step > LONGEST).then_some("retry.schedule"));
         match zero.or(none) {
             Some(name) => Err(Error::field(name, "must be more than zero")),
+            None if long.is_some() => Err(Error::field(long.unwrap_or_default(), "must be at most 30d")),
             None if !(0.0..=1.0).contains(&self.retry.jitter) => {
                 Err(Error::field("retry.jitter", "must be from 0 to 1"))
             }
@@ -164,7 +170,6 @@ impl Hooks {
         let snapshot = store.snapshot().await?;
         let limits = Limits {
             in_flight: options.max_in_flight,
-            in_flight_per_target: options.max_in_flight_per_target,
             queue_per_target: options.queue_per_target,
             queue_bytes: options.queue_bytes,
         };
@@ -192,8 +197,16 @@ impl Hooks {
         for _ in 0..PUMPS {
             tokio::spawn(pump(Arc::clone(&core)));
         }
+        tokio::spawn(settler(Arc::clone(&core)));
         tokio::spawn(sweep(Arc::clone(&core)));
-        let missing = recover(&core, position).await?;
+        let missing = match recover(&core, position).await {
+            Ok(missing) => missing,
+            Err(error) => {
+                // Nothing of this engine may go on sending: the caller may start another one.
+                Self { core }.shutdown(Duration::ZERO).await;
+                return Err(error);
+            }
+        };
         if missing > 0 {
             tracing::info!(deliveries = missing, "taking up what an earlier run left undone");
         }
@@ -222,13 +235,16 @@ impl Hooks {
         core.stopping.cancel();
         core.writer.end();
         let writer = core.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(writer) = writer else { return finished };
+        let Some(mut writer) = writer else { return finished };
         // A store that takes no writes is not waited for beyond the grace, but for a moment.
         let last = core.options.clock.sleep(LAST_WRITE);
         tokio::pin!(last);
         tokio::select! {
-            _ = writer => finished,
-            () = async { tokio::join!(deadline, last); } => false,
+            _ = &mut writer => finished,
+            () = async { tokio::join!(deadline, last); } => {
+                writer.abort();
+                false
+            }
         }
     }
 

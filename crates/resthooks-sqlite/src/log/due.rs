@@ -13,6 +13,9 @@ pub(crate) const DUE: &str = "SELECT event_seq, next_attempt_at, sequence, attem
                               FROM delivery INDEXED BY delivery_due \
                               WHERE subscription = ?1 AND status = 1 ORDER BY next_attempt_at, event_seq";
 
+/// Once so many bytes of events are taken, no more are: whoever asked keeps them all in memory.
+const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
+
 /// The longest due deliveries of a subscription, and when the one after them is due. Reads no more rows than
 /// `limit` and `except` have, and one.
 pub(crate) fn lease_due(connection: &Connection, ask: &LeaseDue) -> Result<Leased, Error> {
@@ -22,6 +25,7 @@ pub(crate) fn lease_due(connection: &Connection, ask: &LeaseDue) -> Result<Lease
     let mut events = connection.prepare_cached(&sql).map_err(from_sqlite)?;
     let mut rows = due.query([ask.subscription.0]).map_err(from_sqlite)?;
     let mut leased = Leased::default();
+    let mut bytes = 0;
     while let Some(row) = rows.next().map_err(from_sqlite)? {
         let (seq, at, sequence, attempts, automatic): (i64, i64, u64, u32, u32) =
             row.try_into().map_err(from_sqlite)?;
@@ -29,11 +33,12 @@ pub(crate) fn lease_due(connection: &Connection, ask: &LeaseDue) -> Result<Lease
             continue;
         }
         let at = Timestamp::from_millis(at);
-        if at > ask.now || leased.deliveries.len() >= ask.limit {
+        if at > ask.now || leased.deliveries.len() >= ask.limit || bytes >= ENOUGH_BYTES {
             leased.next_due = Some(at);
             break;
         }
         let event = one(&mut events, seq)?;
+        bytes += event.event.data.len();
         leased.deliveries.push(LeasedDelivery { event, sequence, attempts, automatic });
     }
     Ok(leased)

@@ -18,7 +18,10 @@ pub(crate) fn position(connection: &Connection) -> Result<Position, Error> {
     Ok(Position { watermark: EventSeq(watermark), last: EventSeq(last) })
 }
 
-/// The events of a range with those of their matches that have no row.
+/// Once so many bytes of events are found, a page ends.
+const ENOUGH_BYTES: usize = 16 * 1024 * 1024;
+
+/// The events of a range with those of their matches that have no row. Large events make a page shorter.
 pub(crate) fn unrecorded(
     connection: &Connection,
     after: EventSeq,
@@ -34,8 +37,12 @@ pub(crate) fn unrecorded(
         .map_err(from_sqlite)?;
     let mut rows = events.query((after.0, through.0, limit)).map_err(from_sqlite)?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(from_sqlite)? {
+    let mut bytes = 0;
+    while bytes < ENOUGH_BYTES
+        && let Some(row) = rows.next().map_err(from_sqlite)?
+    {
         let event = event(row)?;
+        bytes += event.event.data.len();
         let recorded: HashSet<i64> = recorded
             .query_map([event.seq.0], |row| row.get(0))
             .and_then(Iterator::collect)

@@ -1,7 +1,6 @@
 //! Creating, reading and changing subscriptions.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::order::page_limit;
@@ -241,9 +240,7 @@ impl Core {
             && subscription.status == SubscriptionStatus::Active
             && let Some(live) = self.index.get(no)
         {
-            let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
-            counters.progress.health.failing_since = None;
-            counters.dirty = true;
+            self.index.note_health(&live, |health| health.failing_since = None);
         }
         self.index.apply(subscription);
         self.subscription_changed(no);

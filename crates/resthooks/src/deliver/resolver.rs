@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Resolves the names of targets.
 #[async_trait::async_trait]
@@ -28,10 +28,21 @@ type Running = Arc<Mutex<HashMap<String, watch::Receiver<Outcome>>>>;
 ///
 /// Such a call can't be called off: for a name server that does not answer it holds its thread for long after the
 /// attempt has timed out. So whoever asks for a name that is being looked up waits for that lookup: a dead name
-/// server costs a thread per name, not one per attempt.
-#[derive(Debug, Default)]
+/// server costs a thread per name, not one per attempt. Those threads serve the store too: so that it always finds
+/// one, at most 64 names are looked up at once, and the others wait within their attempt's time.
+#[derive(Debug)]
 pub struct SystemResolver {
     running: Running,
+    permits: Arc<Semaphore>,
+}
+
+/// Names that are looked up at once.
+const LOOKUPS: usize = 64;
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self { running: Running::default(), permits: Arc::new(Semaphore::new(LOOKUPS)) }
+    }
 }
 
 #[async_trait::async_trait]
@@ -56,9 +67,12 @@ impl SystemResolver {
         let (sender, receiver) = watch::channel(None);
         running.insert(host.to_owned(), receiver.clone());
         let entry = Entry { host: host.to_owned(), running: Arc::clone(&self.running) };
+        let permits = Arc::clone(&self.permits);
         // A task of its own: it goes on when the attempt that started it gives up, for those who joined it.
         tokio::spawn(async move {
+            let permit = permits.acquire().await;
             let outcome = look_up(&entry.host).await;
+            drop(permit);
             drop(entry);
             sender.send_replace(Some(outcome));
         });

@@ -9,6 +9,8 @@ use crate::store::Record;
 
 /// Of so many turns, one goes to late deliveries although fresh ones wait, so that they are not starved.
 const LATE_TURN: u32 = 8;
+/// How many requests a target gets at once before it has answered any.
+const FIRST_LIMIT: usize = 8;
 
 /// A delivery that waits in memory or is in flight.
 #[derive(Debug, Clone)]
@@ -78,7 +80,14 @@ pub(crate) struct Lane {
     fresh: VecDeque<Job>,
     late: VecDeque<Job>,
     turn: u32,
+    /// Bytes of what waits here, see [`Job::bytes`].
+    pub fresh_bytes: usize,
+    pub late_bytes: usize,
     pub in_flight: usize,
+    /// Of these, the ones that were sent after an attempt had not reached the target.
+    pub suspect_in_flight: usize,
+    /// Whether the last attempt did not reach the target.
+    pub is_suspect: bool,
     /// How many may be in flight now: falls when the target can't be reached, rises with each success.
     pub limit: usize,
     pub cap: usize,
@@ -89,6 +98,8 @@ pub(crate) struct Lane {
     /// Under which moment it stands among the lanes with something due.
     pub due_listed: Option<Timestamp>,
     pub leasing: bool,
+    /// Deliveries whose records became durable while a lease was under way: what it brings of them is old.
+    pub touched: HashSet<EventSeq>,
     pub settling: Settling,
     /// Whether it waits for its turn to send.
     pub ready_listed: bool,
@@ -105,13 +116,18 @@ impl Lane {
             fresh: VecDeque::new(),
             late: VecDeque::new(),
             turn: 0,
+            fresh_bytes: 0,
+            late_bytes: 0,
             in_flight: 0,
-            limit: cap,
+            suspect_in_flight: 0,
+            is_suspect: false,
+            limit: cap.min(FIRST_LIMIT),
             cap,
             in_hand: HashSet::new(),
             next_due: None,
             due_listed: None,
             leasing: false,
+            touched: HashSet::new(),
             settling: Settling::Done,
             ready_listed: false,
             stopped: false,
@@ -120,7 +136,13 @@ impl Lane {
     }
 
     pub(crate) fn push(&mut self, job: Job) {
-        if job.has_row { self.late.push_back(job) } else { self.fresh.push_back(job) }
+        if job.has_row {
+            self.late_bytes += job.bytes();
+            self.late.push_back(job);
+        } else {
+            self.fresh_bytes += job.bytes();
+            self.fresh.push_back(job);
+        }
     }
 
     /// The next delivery to send: fresh before late, but for every eighth turn.
@@ -129,7 +151,28 @@ impl Lane {
         let late_first = self.turn.is_multiple_of(LATE_TURN);
         let (first, second) =
             if late_first { (&mut self.late, &mut self.fresh) } else { (&mut self.fresh, &mut self.late) };
-        first.pop_front().or_else(|| second.pop_front())
+        let job = first.pop_front().or_else(|| second.pop_front())?;
+        self.count_out(&job);
+        Some(job)
+    }
+
+    fn count_out(&mut self, job: &Job) {
+        let bytes = if job.has_row { &mut self.late_bytes } else { &mut self.fresh_bytes };
+        *bytes -= job.bytes();
+    }
+
+    /// A delivery with a row is in hand no more. A lease that is under way may bring it as it was before.
+    pub(crate) fn put_down(&mut self, seq: EventSeq) {
+        self.in_hand.remove(&seq);
+        if self.leasing {
+            self.touched.insert(seq);
+        }
+    }
+
+    /// Takes the subscription's own cap over.
+    pub(crate) fn set_cap(&mut self, cap: usize) {
+        self.cap = cap;
+        self.limit = self.limit.min(cap).max(1);
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -151,24 +194,28 @@ impl Lane {
 
     /// Takes everything out of memory.
     pub(crate) fn drain(&mut self) -> Vec<Job> {
+        self.fresh_bytes = 0;
+        self.late_bytes = 0;
         self.fresh.drain(..).chain(self.late.drain(..)).collect()
     }
 
     /// Takes out the fresh deliveries, if the first of them has waited since `before` or longer.
     pub(crate) fn drain_stale(&mut self, before: Duration) -> Vec<Job> {
-        if self.fresh.front().is_some_and(|job| job.since <= before) {
-            self.fresh.drain(..).collect()
-        } else {
-            Vec::new()
+        if self.fresh.front().is_none_or(|job| job.since > before) {
+            return Vec::new();
         }
+        self.fresh_bytes = 0;
+        self.fresh.drain(..).collect()
     }
 
     /// Takes one delivery out of memory.
     pub(crate) fn take(&mut self, seq: EventSeq) -> Option<Job> {
-        [&mut self.fresh, &mut self.late].into_iter().find_map(|queue| {
+        let taken = [&mut self.fresh, &mut self.late].into_iter().find_map(|queue| {
             let place = queue.iter().position(|job| job.event.seq == seq)?;
             queue.remove(place)
-        })
+        })?;
+        self.count_out(&taken);
+        Some(taken)
     }
 
     /// Whether there is nothing left to know about it.
@@ -184,6 +231,7 @@ impl Lane {
 
     /// An attempt reached the target, or did not.
     pub(crate) fn adapt(&mut self, reached: bool) {
+        self.is_suspect = !reached;
         self.limit = if reached { (self.limit + 1).min(self.cap) } else { (self.limit / 2).max(1) };
     }
 }

@@ -10,6 +10,6 @@ mod queue;
 mod runner;
 
 pub(crate) use lane::Job;
-pub(crate) use pump::{pump, sweep};
+pub(crate) use pump::{pump, settler, sweep};
 pub(crate) use queue::{Claim, Dispatch, Limits};
 pub(crate) use runner::{attempt_now, note_health, start_runners, unsent};

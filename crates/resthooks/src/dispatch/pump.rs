@@ -18,13 +18,17 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Deliveries that are moved in one transaction: short enough not to hold up commits.
 const SETTLE_STEP: usize = 500;
 
-/// Serves what is due until the engine stops. Several may run at once.
+/// Fetches what is due until the engine stops. Several may run at once.
 pub(crate) async fn pump(core: Arc<Core>) {
     loop {
         let changed = core.dispatch.due_changed.notified();
+        start_runners(&core);
         match core.dispatch.due(core.options.clock.now()) {
-            Due::Lease(ask) => lease(&core, ask).await,
-            Due::Settle(no) => settle(&core, no).await,
+            Due::Lease(ask) => {
+                // The others look whether there is more.
+                core.dispatch.due_changed.notify_one();
+                lease(&core, ask).await;
+            }
             Due::Wait(for_long) => {
                 let wait = for_long.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
                 tokio::select! {
@@ -33,6 +37,22 @@ pub(crate) async fn pump(core: Arc<Core>) {
                     () = core.stopping.cancelled() => return,
                 }
             }
+        }
+    }
+}
+
+/// Moves what waits in the store after changes to subscriptions, until the engine stops. Apart from the pumps, so that
+/// a long backlog that is moved holds up nobody's retries.
+pub(crate) async fn settler(core: Arc<Core>) {
+    loop {
+        let changed = core.dispatch.settle_changed.notified();
+        if let Some(no) = core.dispatch.next_settle() {
+            settle(&core, no).await;
+            continue;
+        }
+        tokio::select! {
+            () = changed => {}
+            () = core.stopping.cancelled() => return,
         }
     }
 }
@@ -66,9 +86,12 @@ async fn settle(core: &Arc<Core>, no: SubscriptionNo) {
         ok &= settle_all(core, no, *from, *to, reason).await;
     }
     if !ok {
-        core.options.clock.sleep(AFTER_FAILURE).await;
+        tokio::select! {
+            () = core.options.clock.sleep(AFTER_FAILURE) => {}
+            () = core.stopping.cancelled() => {}
+        }
     }
-    core.dispatch.settle_ended(no, ok);
+    core.dispatch.settle_ended(no, ok, status.is_ended());
 }
 
 async fn settle_all(
@@ -78,7 +101,7 @@ async fn settle_all(
     to: DeliveryStatus,
     reason: Option<String>,
 ) -> bool {
-    loop {
+    while !core.stopping.is_cancelled() {
         let now = core.options.clock.now();
         let except = core.dispatch.in_hand(subscription);
         let ask = Settle { subscription, from, to, reason: reason.clone(), now, limit: SETTLE_STEP, except };
@@ -95,6 +118,7 @@ async fn settle_all(
             }
         }
     }
+    false
 }
 
 /// Sends to the store what has waited in memory for longer than the engine's patience, until the engine stops.

@@ -16,17 +16,19 @@ const LEASE: usize = 128;
 const LEASE_BELOW: usize = 32;
 /// A lane may always keep so many deliveries in memory, however full it is otherwise.
 const RESERVED: usize = 4;
-/// An account may have at most so many times what is still free in flight: one alone gets two thirds of all, and
-/// something is always left for the next one.
-const SHARE: usize = 2;
-/// Accounts that are looked at before the search for a delivery to send is given up for now.
+/// One lane's fresh deliveries may take this part of the bytes of all.
+const LANE_PART: usize = 4;
+/// Late deliveries in memory may take, beside the fresh ones, this part of their bytes.
+const LATE_PART: usize = 4;
+/// Targets that were not reached may together have this part of all requests in flight.
+const SUSPECT_PART: usize = 2;
+/// Accounts with their share in flight that are passed over before the search is given up for now.
 const LOOKS: usize = 64;
 
 /// The bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub in_flight: usize,
-    pub in_flight_per_target: usize,
     pub queue_per_target: usize,
     pub queue_bytes: usize,
 }
@@ -49,14 +51,18 @@ struct State {
     /// Lanes whose deliveries in the store may not fit their subscription's status.
     settle: VecDeque<SubscriptionNo>,
     in_flight: usize,
+    suspect_in_flight: usize,
     queued: usize,
-    queued_bytes: usize,
+    fresh_bytes: usize,
+    late_bytes: usize,
     waiting: u64,
     /// Shut while too many records wait to be written.
     gate_open: bool,
     closed: bool,
-    /// Something came among what is due or to be settled: the pump must look.
+    /// Something came among what is due: the pump must look.
     due_grew: bool,
+    /// Something is to be settled.
+    settle_grew: bool,
 }
 
 /// The queues.
@@ -64,8 +70,10 @@ struct State {
 pub(crate) struct Dispatch {
     state: Mutex<State>,
     limits: Limits,
-    /// Something is due, or to be settled.
+    /// Something is due, or may be sent.
     pub due_changed: Notify,
+    /// Something is to be settled.
+    pub settle_changed: Notify,
     /// Nothing is in flight any more.
     pub idle: Notify,
 }
@@ -94,7 +102,6 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) enum Due {
     Lease(LeaseDue),
-    Settle(SubscriptionNo),
     Wait(Option<Duration>),
 }
 
@@ -107,14 +114,23 @@ impl Dispatch {
             due: BTreeSet::new(),
             settle: VecDeque::new(),
             in_flight: 0,
+            suspect_in_flight: 0,
             queued: 0,
-            queued_bytes: 0,
+            fresh_bytes: 0,
+            late_bytes: 0,
             waiting: 0,
             gate_open: true,
             closed: false,
             due_grew: false,
+            settle_grew: false,
         };
-        Self { state: Mutex::new(state), limits, due_changed: Notify::new(), idle: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            limits,
+            due_changed: Notify::new(),
+            settle_changed: Notify::new(),
+            idle: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -123,10 +139,14 @@ impl Dispatch {
 
     /// Lets go of the queues, and wakes the pump if there is something for it.
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
-        let grew = std::mem::take(&mut state.due_grew);
+        let due = std::mem::take(&mut state.due_grew);
+        let settle = std::mem::take(&mut state.settle_grew);
         drop(state);
-        if grew {
+        if due {
             self.due_changed.notify_one();
+        }
+        if settle {
+            self.settle_changed.notify_one();
         }
     }
 
@@ -134,18 +154,20 @@ impl Dispatch {
     pub(crate) fn push(&self, jobs: Vec<(SubscriptionNo, usize, Job)>) -> Vec<(SubscriptionNo, Job)> {
         let mut state = self.lock();
         let mut overflow = Vec::new();
+        let most = self.limits.queue_bytes / LANE_PART;
         for (no, cap, job) in jobs {
-            let full = state.queued_bytes >= self.limits.queue_bytes;
+            let full = state.fresh_bytes >= self.limits.queue_bytes;
             let lane = state.lane(no, &job.event.event.account, cap);
-            let room = if full { RESERVED } else { self.limits.queue_per_target };
-            if lane.fresh_len() >= room || lane.stopped {
+            let few = lane.fresh_len() < RESERVED;
+            let room = !full && lane.fresh_len() < self.limits.queue_per_target && lane.fresh_bytes < most;
+            if lane.stopped || !(few || room) {
                 overflow.push((no, job));
                 continue;
             }
             let bytes = job.bytes();
             lane.push(job);
             state.queued += 1;
-            state.queued_bytes += bytes;
+            state.fresh_bytes += bytes;
             state.list_ready(no);
         }
         overflow
@@ -174,22 +196,40 @@ impl Dispatch {
         (next, more)
     }
 
-    /// A record is durable. `was_waiting`: its row was scheduled or held before.
-    pub(crate) fn recorded<'a>(&self, records: impl Iterator<Item = (&'a Record, bool)>) {
-        let touched = |record: &Record, was_waiting: bool| {
-            record.has_row
-                || was_waiting
-                || matches!(record.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
-        };
-        let mut records = records.filter(|(record, was)| touched(record, *was)).peekable();
-        if records.peek().is_none() {
-            return;
-        }
+    /// An attempt has broken off.
+    pub(crate) fn broke_off(&self, no: SubscriptionNo) {
         let mut state = self.lock();
-        for (record, was_waiting) in records {
-            state.recorded(record, was_waiting, self.limits.in_flight_per_target);
+        state.finished(no, None);
+        if state.in_flight == 0 {
+            self.idle.notify_waiters();
         }
         self.unlock(state);
+    }
+
+    /// A record is durable. `was_waiting`: its row was scheduled or held before. `cap`: its subscription's.
+    pub(crate) fn recorded(&self, record: &Record, was_waiting: bool, cap: Option<usize>) {
+        let mut state = self.lock();
+        state.recorded(record, was_waiting, cap);
+        self.unlock(state);
+    }
+
+    /// Whether a record that has become durable is of concern here: most are not.
+    pub(crate) const fn concerns(record: &Record, was_waiting: bool) -> bool {
+        record.has_row
+            || was_waiting
+            || matches!(record.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
+    }
+
+    /// Has a lane's deliveries in the store brought again to the state that their subscription's status asks for.
+    pub(crate) fn settle_again(&self, no: SubscriptionNo) {
+        let mut state = self.lock();
+        state.want_settle(no);
+        self.unlock(state);
+    }
+
+    /// A lane to settle.
+    pub(crate) fn next_settle(&self) -> Option<SubscriptionNo> {
+        self.lock().next_settle()
     }
 
     /// What the store has waiting at a start.
@@ -207,7 +247,7 @@ impl Dispatch {
 
     /// What the pump is to do next.
     pub(crate) fn due(&self, now: Timestamp) -> Due {
-        self.lock().due(now, self.limits.queue_bytes)
+        self.lock().due(now, self.limits.queue_bytes / LATE_PART)
     }
 
     /// Deliveries were fetched (none when the store could not be read: then it is tried again at `retry`).
@@ -223,7 +263,9 @@ impl Dispatch {
         lane.leasing = false;
         let leased = leased.unwrap_or(Leased { deliveries: Vec::new(), next_due: Some(retry) });
         lane.next_due = earlier(lane.next_due, leased.next_due);
-        let (mut count, mut bytes) = (0, 0);
+        let touched = std::mem::take(&mut lane.touched);
+        let before = lane.late_bytes;
+        let mut count = 0;
         for delivery in leased.deliveries {
             let job = Job {
                 event: delivery.event,
@@ -233,14 +275,16 @@ impl Dispatch {
                 has_row: true,
                 since,
             };
-            if lane.in_hand.insert(job.event.seq) {
+            if !touched.contains(&job.event.seq) && lane.in_hand.insert(job.event.seq) {
                 count += 1;
-                bytes += job.bytes();
                 lane.push(job);
             }
         }
+        let bytes = lane.late_bytes - before;
+        let settle_waits = lane.settling == Settling::Wanted;
+        state.settle_grew |= settle_waits;
         state.queued += count;
-        state.queued_bytes += bytes;
+        state.late_bytes += bytes;
         state.list_ready(no);
         state.list_due(no);
         state.forget_if_idle(no);
@@ -259,15 +303,19 @@ impl Dispatch {
         let Some(lane) = state.lanes.get_mut(&no) else { return Vec::new() };
         lane.stopped = false;
         if let Some(cap) = cap {
-            lane.cap = cap;
-            lane.limit = cap;
+            lane.set_cap(cap);
         }
+        let (fresh, late) = (lane.fresh_bytes, lane.late_bytes);
         let drained = if sends { Vec::new() } else { lane.drain() };
         state.queued -= drained.len();
-        state.queued_bytes -= drained.iter().map(Job::bytes).sum::<usize>();
+        if !sends {
+            state.fresh_bytes -= fresh;
+            state.late_bytes -= late;
+        }
         state.want_settle(no);
         state.list_ready(no);
         state.list_due(no);
+        state.due_grew = true;
         self.unlock(state);
         drained
     }
@@ -301,12 +349,19 @@ impl Dispatch {
         self.unlock(state);
     }
 
-    /// Settling has come to its end; whether it has to be done again.
-    pub(crate) fn settle_ended(&self, no: SubscriptionNo, ok: bool) {
+    /// Settling has come to its end, well or not. `ended`: the subscription has ended, so that whatever waited for it
+    /// has been cancelled, or was deleted with its account.
+    pub(crate) fn settle_ended(&self, no: SubscriptionNo, ok: bool, ended: bool) {
         let mut state = self.lock();
         let Some(lane) = state.lanes.get_mut(&no) else { return };
         let again = lane.settling == Settling::Again || !ok;
         lane.settling = Settling::Done;
+        if ok && ended {
+            let left = lane.waiting.min(lane.in_hand.len() as u64);
+            let gone = lane.waiting - left;
+            lane.waiting = left;
+            state.waiting = state.waiting.saturating_sub(gone);
+        }
         if again {
             state.want_settle(no);
         }
@@ -320,14 +375,15 @@ impl Dispatch {
         &self,
         no: SubscriptionNo,
         account: &AccountId,
+        cap: usize,
         seq: EventSeq,
         has_row: bool,
     ) -> Claim {
         let mut state = self.lock();
-        let lane = state.lane(no, account, self.limits.in_flight_per_target);
+        let lane = state.lane(no, account, cap);
         if let Some(job) = lane.take(seq) {
             state.queued -= 1;
-            state.queued_bytes -= job.bytes();
+            state.count_out(&job);
             return Claim::Waiting(job);
         }
         let free = has_row && lane.in_hand.insert(seq);
@@ -339,7 +395,7 @@ impl Dispatch {
     pub(crate) fn release(&self, no: SubscriptionNo, seq: EventSeq, due: Option<Timestamp>) {
         let mut state = self.lock();
         let Some(lane) = state.lanes.get_mut(&no) else { return };
-        lane.in_hand.remove(&seq);
+        lane.put_down(seq);
         lane.next_due = earlier(lane.next_due, due);
         state.list_due(no);
         state.forget_if_idle(no);
@@ -354,7 +410,7 @@ impl Dispatch {
             stale.extend(lane.drain_stale(before).into_iter().map(|job| (*no, job)));
         }
         state.queued -= stale.len();
-        state.queued_bytes -= stale.iter().map(|(_, job)| job.bytes()).sum::<usize>();
+        state.fresh_bytes -= stale.iter().map(|(_, job)| job.bytes()).sum::<usize>();
         stale
     }
 
@@ -367,6 +423,7 @@ impl Dispatch {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.due_changed.notify_waiters();
+        self.settle_changed.notify_waiters();
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -374,7 +431,7 @@ impl Dispatch {
         Counts {
             in_flight: state.in_flight,
             queued: state.queued,
-            queued_bytes: state.queued_bytes,
+            queued_bytes: state.fresh_bytes + state.late_bytes,
             waiting: state.waiting,
         }
     }
@@ -387,32 +444,44 @@ impl Dispatch {
 
 impl State {
     fn lane(&mut self, no: SubscriptionNo, account: &AccountId, cap: usize) -> &mut Lane {
-        self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), cap))
+        let lane = self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), cap));
+        if lane.cap != cap {
+            lane.set_cap(cap);
+        }
+        lane
+    }
+
+    fn count_out(&mut self, job: &Job) {
+        let bytes = if job.has_row { &mut self.late_bytes } else { &mut self.fresh_bytes };
+        *bytes -= job.bytes();
     }
 
     fn next(&mut self, max: usize) -> Option<(SubscriptionNo, Job)> {
         if self.closed || !self.gate_open || self.in_flight >= max {
             return None;
         }
-        let allowed = (SHARE * (max - self.in_flight)).max(1);
-        for _ in 0..self.ring.len().min(LOOKS) {
+        // An account may have as much in flight as is still free: one alone gets half of all, the next one half of
+        // the rest, and so on.
+        let allowed = max - self.in_flight;
+        let spared = self.suspect_in_flight >= (max / SUSPECT_PART).max(1);
+        let mut passed = 0;
+        while passed < self.ring.len().min(LOOKS) {
             let id = self.ring.pop_front()?;
             let Some(account) = self.accounts.get_mut(&id) else { continue };
-            if account.in_flight >= allowed {
-                self.ring.push_back(id);
-                continue;
-            }
-            let taken = take_from(account, &mut self.lanes);
+            let taken =
+                if account.in_flight < allowed { take_from(account, &mut self.lanes, spared) } else { None };
             account.listed = !account.ready.is_empty();
             if account.listed {
                 self.ring.push_back(id);
+                passed += 1;
             } else if account.in_flight == 0 {
                 self.accounts.remove(&id);
             }
-            if let Some((no, job)) = taken {
+            if let Some((no, job, suspect)) = taken {
                 self.in_flight += 1;
+                self.suspect_in_flight += usize::from(suspect);
                 self.queued -= 1;
-                self.queued_bytes -= job.bytes();
+                self.count_out(&job);
                 return Some((no, job));
             }
         }
@@ -423,6 +492,10 @@ impl State {
         self.in_flight -= 1;
         let Some(lane) = self.lanes.get_mut(&no) else { return };
         lane.in_flight -= 1;
+        if lane.suspect_in_flight > 0 {
+            lane.suspect_in_flight -= 1;
+            self.suspect_in_flight -= 1;
+        }
         if let Some(reached) = reached {
             lane.adapt(reached);
         }
@@ -438,16 +511,16 @@ impl State {
         self.forget_if_idle(no);
     }
 
-    fn recorded(&mut self, record: &Record, was_waiting: bool, cap: usize) {
+    fn recorded(&mut self, record: &Record, was_waiting: bool, cap: Option<usize>) {
         let waits = if record.keep_state {
             was_waiting
         } else {
             matches!(record.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
         };
         let no = record.key.subscription;
-        let lane = self.lane(no, &record.account, cap);
+        let lane = self.lane(no, &record.account, cap.unwrap_or(1));
         if record.has_row {
-            lane.in_hand.remove(&record.key.event);
+            lane.put_down(record.key.event);
         }
         if record.status == DeliveryStatus::Scheduled {
             lane.next_due = earlier(lane.next_due, record.next_attempt_at);
@@ -467,26 +540,33 @@ impl State {
         self.forget_if_idle(no);
     }
 
-    fn due(&mut self, now: Timestamp, queue_bytes: usize) -> Due {
+    fn next_settle(&mut self) -> Option<SubscriptionNo> {
+        // While a lane's due deliveries are being fetched it is left: the settled ones would come among them.
+        let lanes = &mut self.lanes;
+        let place = self.settle.iter().position(|no| lanes.get(no).is_none_or(|lane| !lane.leasing))?;
+        let no = self.settle.remove(place)?;
+        if let Some(lane) = lanes.get_mut(&no) {
+            lane.settling = Settling::Running;
+        }
+        Some(no)
+    }
+
+    fn due(&mut self, now: Timestamp, late_most: usize) -> Due {
         if self.closed {
             return Due::Wait(None);
-        }
-        if let Some(no) = self.settle.pop_front() {
-            if let Some(lane) = self.lanes.get_mut(&no) {
-                lane.settling = Settling::Running;
-            }
-            return Due::Settle(no);
         }
         let Some((at, no)) = self.due.first().copied() else { return Due::Wait(None) };
         if at > now {
             return Due::Wait(Some(at.since(now)));
         }
         self.due.remove(&(at, no));
-        let limit = if self.queued_bytes >= queue_bytes { RESERVED } else { LEASE };
+        let full = self.late_bytes >= late_most;
         let Some(lane) = self.lanes.get_mut(&no) else { return Due::Wait(Some(Duration::ZERO)) };
+        let limit = if full { RESERVED } else { (2 * lane.limit).clamp(RESERVED, LEASE) };
         lane.due_listed = None;
         lane.next_due = None;
         lane.leasing = true;
+        self.due_grew = !self.due.is_empty();
         Due::Lease(LeaseDue { subscription: no, now, limit, except: lane.in_hand.iter().copied().collect() })
     }
 
@@ -532,7 +612,7 @@ impl State {
             Settling::Done => {
                 lane.settling = Settling::Wanted;
                 self.settle.push_back(no);
-                self.due_grew = true;
+                self.settle_grew = true;
             }
             Settling::Running => lane.settling = Settling::Again,
             Settling::Wanted | Settling::Again => {}
@@ -546,25 +626,34 @@ impl State {
     }
 }
 
-/// The next delivery of an account: its lanes take turns.
+/// The next delivery of an account: its lanes take turns. With `spared`, lanes whose target was not reached are passed
+/// over. The flag says whether the lane is such a one.
 fn take_from(
     account: &mut Account,
     lanes: &mut HashMap<SubscriptionNo, Lane>,
-) -> Option<(SubscriptionNo, Job)> {
-    while let Some(no) = account.ready.pop_front() {
+    spared: bool,
+) -> Option<(SubscriptionNo, Job, bool)> {
+    for _ in 0..account.ready.len() {
+        let no = account.ready.pop_front()?;
         let Some(lane) = lanes.get_mut(&no) else { continue };
         lane.ready_listed = false;
         if !lane.can_send() {
             continue;
         }
+        if spared && lane.is_suspect {
+            lane.ready_listed = true;
+            account.ready.push_back(no);
+            continue;
+        }
         let Some(job) = lane.pop() else { continue };
         lane.in_flight += 1;
+        lane.suspect_in_flight += usize::from(lane.is_suspect);
         account.in_flight += 1;
         if lane.can_send() {
             lane.ready_listed = true;
             account.ready.push_back(no);
         }
-        return Some((no, job));
+        return Some((no, job, lane.is_suspect));
     }
     None
 }

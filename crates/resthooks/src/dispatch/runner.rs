@@ -53,7 +53,10 @@ impl Drop for Held<'_> {
         tracing::error!(subscription = self.no.0, "an attempt broke off; its delivery is scheduled again");
         let at = self.core.options.clock.now().plus(AFTER_FAULT);
         push(self.core, &job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(at)));
-        self.core.dispatch.finish(self.no, None);
+        self.core.dispatch.broke_off(self.no);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            start_runners(self.core);
+        }
     }
 }
 

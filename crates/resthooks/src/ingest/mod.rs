@@ -11,7 +11,6 @@ mod tracker;
 mod writer;
 
 pub(crate) use check::checked;
-pub(crate) use fanout::fan_out;
 pub(crate) use recover::recover;
 pub(crate) use tracker::Tracker;
 pub(crate) use writer::{Append, Recorded, Writer, write};

@@ -41,11 +41,11 @@ impl Tracker {
 
     /// The next event was committed with so many deliveries to come.
     pub(crate) fn appended(&mut self, seq: EventSeq, deliveries: usize) {
-        debug_assert_eq!(
-            seq.0,
-            self.base.0 + i64::try_from(self.open.len()).unwrap_or(0),
-            "numbers are consecutive"
-        );
+        // Numbers are consecutive. Should the store have more events than it told of (a transaction that it reported as
+        // failed and that is there all the same), these are left for the next start to find.
+        while self.place(seq).is_some_and(|place| place > self.open.len()) {
+            self.open.push_back(UNKNOWN);
+        }
         self.open.push_back(u32::try_from(deliveries).unwrap_or(UNKNOWN - 1));
         self.advance();
     }

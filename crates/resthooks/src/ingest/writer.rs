@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::Tracker;
+use super::fanout::{FanOut, fan_out};
 use super::ids::{Sorted, sort_out};
-use super::{Tracker, fan_out};
 use crate::core::Core;
-use crate::dispatch::start_runners;
+use crate::dispatch::{Dispatch, start_runners};
 use crate::error::Error;
 use crate::events::Accepted;
-use crate::model::{Event, EventSeq, SequencedEvent};
+use crate::model::{DeliveryStatus, Event, EventSeq, Match, SequencedEvent};
 use crate::stats::Stats;
 use crate::store::{Batch, Record};
 
@@ -25,8 +26,11 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_MATCHES: usize = 50_000;
 /// Records in one transaction.
 const MAX_RECORDS: usize = 4000;
-/// With so many records waiting, no events are taken.
-const FULL_RECORDS: usize = 20_000;
+/// Deliveries that one call's events may give, if there is more than one.
+const MAX_CALL_MATCHES: usize = 1_000_000;
+/// With so many records, or bytes of them, waiting, no events are taken and nothing new is sent.
+const FULL_RECORDS: usize = 10_000;
+const FULL_RECORD_BYTES: usize = 32 * 1024 * 1024;
 /// Events and bytes that may wait; what comes then is refused.
 const MAX_WAITING_EVENTS: usize = 50_000;
 const MAX_WAITING_BYTES: usize = 128 * 1024 * 1024;
@@ -58,10 +62,26 @@ struct Queue {
     events: usize,
     bytes: usize,
     records: VecDeque<Recorded>,
+    record_bytes: usize,
     /// No more events are taken.
     closed: bool,
     /// Everything is to be written out, then the writer ends.
     ending: bool,
+    /// The writer has ended: nobody takes anything from here any more.
+    ended: bool,
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        self.records.len() > FULL_RECORDS || self.record_bytes > FULL_RECORD_BYTES
+    }
+}
+
+impl Recorded {
+    /// About what it costs to keep.
+    fn bytes(&self) -> usize {
+        512 + self.record.attempt.as_ref().map_or(0, |attempt| attempt.response_body.len())
+    }
 }
 
 /// Where events and records wait for the next transaction.
@@ -70,6 +90,7 @@ pub(crate) struct Writer {
     queue: Mutex<Queue>,
     wake: Notify,
     tracker: Mutex<Tracker>,
+    fan_out: Mutex<FanOut>,
     /// Whether the last transaction was written.
     healthy: AtomicBool,
 }
@@ -80,6 +101,7 @@ impl Writer {
             queue: Mutex::default(),
             wake: Notify::new(),
             tracker: Mutex::new(tracker),
+            fan_out: Mutex::default(),
             healthy: AtomicBool::new(true),
         }
     }
@@ -110,15 +132,37 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts a delivery's next state in line. Never refuses: what is in flight is bounded.
+    /// Puts a delivery's next state in line. Never refuses: what is in flight is bounded, and nothing more is sent while
+    /// the line is full.
     pub(crate) fn record(&self, recorded: Recorded) {
-        self.queue().records.push_back(recorded);
+        let mut queue = self.queue();
+        if queue.ended {
+            return;
+        }
+        queue.record_bytes += recorded.bytes();
+        queue.records.push_back(recorded);
+        drop(queue);
         self.wake.notify_one();
     }
 
-    /// How many records wait.
-    pub(crate) fn records_waiting(&self) -> usize {
-        self.queue().records.len()
+    pub(super) fn fan_out(&self) -> MutexGuard<'_, FanOut> {
+        self.fan_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an event's deliveries in line for their lanes.
+    pub(super) fn fan_out_later(&self, event: SequencedEvent, matched: Vec<Match>) {
+        self.fan_out().push(event, matched);
+        self.wake.notify_one();
+    }
+
+    /// Whether there is more than enough to write out and to fan out.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.queue().is_full() || !self.fan_out().is_empty()
+    }
+
+    /// Whether new deliveries may be sent: their records can be written.
+    fn may_send(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed) && !self.queue().is_full()
     }
 
     pub(crate) fn is_healthy(&self) -> bool {
@@ -138,10 +182,12 @@ impl Writer {
 
     /// What goes into the next transaction; `None` when nothing waits.
     fn take(&self) -> Option<Taken> {
+        let fanned_out = self.fan_out().is_empty();
         let mut queue = self.queue();
         let take = queue.records.len().min(MAX_RECORDS);
-        let crowded = queue.records.len() > FULL_RECORDS;
-        let records = queue.records.drain(..take).collect();
+        let crowded = queue.is_full() || !fanned_out;
+        let records: Vec<Recorded> = queue.records.drain(..take).collect();
+        queue.record_bytes -= records.iter().map(Recorded::bytes).sum::<usize>();
         let mut appends = Vec::new();
         let (mut events, mut bytes) = (0, 0);
         while let Some(append) = queue.appends.front().filter(|_| !crowded) {
@@ -166,6 +212,7 @@ impl Writer {
 
     fn put_back(&self, records: Vec<Recorded>) {
         let mut queue = self.queue();
+        queue.record_bytes += records.iter().map(Recorded::bytes).sum::<usize>();
         records.into_iter().rev().for_each(|recorded| queue.records.push_front(recorded));
     }
 
@@ -193,16 +240,25 @@ fn unavailable(detail: &str) -> Error {
 /// The writer's loop: one transaction after another, until it is told to end and everything is written.
 pub(crate) async fn write(core: Arc<Core>) {
     let clock = Arc::clone(&core.options.clock);
-    let _stands_down = StandsDown(&core.writer);
+    let _stands_down = StandsDown(&core);
     let mut saved = Saved { watermark: core.writer.tracker().watermark(), at: clock.monotonic() };
     loop {
         let woken = core.writer.wake.notified();
         let ending = core.writer.is_ending();
+        // Once it ends nothing is sent any more: what has no lane is found again at the next start.
+        let fans_out = !ending && !core.writer.fan_out().is_empty();
+        if fans_out && !core.writer.queue().is_full() {
+            fan_out(&core);
+        }
         let taken = core.writer.take();
         let save_due = saved.is_due(&core, ending);
         if taken.is_none() && !save_due {
             if ending {
                 return;
+            }
+            if fans_out {
+                tokio::task::yield_now().await;
+                continue;
             }
             tokio::select! {
                 () = woken => {}
@@ -211,27 +267,30 @@ pub(crate) async fn write(core: Arc<Core>) {
             continue;
         }
         let ok = transaction(&core, taken.unwrap_or_default(), save_due, &mut saved).await;
+        core.dispatch.set_gate(core.writer.may_send());
         if ok {
-            core.dispatch.set_gate(core.writer.records_waiting() < FULL_RECORDS);
             start_runners(&core);
         } else {
-            core.dispatch.set_gate(core.writer.records_waiting() < FULL_RECORDS);
             clock.sleep(AFTER_FAILURE).await;
         }
     }
 }
 
 /// However the writer ends, nobody goes on waiting for it.
-struct StandsDown<'a>(&'a Writer);
+struct StandsDown<'a>(&'a Core);
 
 impl Drop for StandsDown<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
+        let mut queue = self.0.writer.queue();
         queue.closed = true;
+        queue.ended = true;
         queue.appends.clear();
         queue.records.clear();
-        if !queue.ending {
-            tracing::error!("the writer broke off: nothing is accepted any more");
+        let broke_off = !queue.ending;
+        drop(queue);
+        if broke_off {
+            tracing::error!("the writer broke off: nothing is accepted and nothing is sent any more");
+            self.0.dispatch.close();
         }
     }
 }
@@ -309,14 +368,30 @@ fn matched(core: &Core, sorted: Sorted) -> (Vec<Placed>, Vec<Arc<Event>>, Vec<Ap
             continue;
         }
         let first = events.len();
+        let mut own = 0;
         for mut event in append.events {
             event.matched = core.index.match_event(&event.account, &event.event);
-            matches += event.matched.len();
+            own += event.matched.len();
             events.push(Arc::new(event));
         }
+        if own > MAX_CALL_MATCHES && events.len() - first > 1 {
+            events.drain(first..).rev().for_each(|event| core.index.unmatch(&event.matched));
+            drop(append.reply.send(Err(too_many(own))));
+            continue;
+        }
+        matches += own;
         placed.push(Placed { first, count: events.len() - first, reply: append.reply });
     }
     (placed, events, later)
+}
+
+fn too_many(matches: usize) -> Error {
+    Error::field(
+        "",
+        format!(
+            "gives {matches} deliveries, more than {MAX_CALL_MATCHES} in one call: send fewer events at once"
+        ),
+    )
 }
 
 fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first: EventSeq) {
@@ -329,8 +404,8 @@ fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first
     let mut tracker = core.writer.tracker();
     events.iter().for_each(|e| tracker.appended(e.seq, e.event.matched.len()));
     drop(tracker);
-    let all = events.iter().map(|e| (e.clone(), e.event.matched.clone()));
-    fan_out(core, all);
+    events.iter().for_each(|e| core.writer.fan_out().push(e.clone(), e.event.matched.clone()));
+    fan_out(core);
     for append in appends {
         let own = events.iter().skip(append.first).take(append.count);
         let answer = own.map(|e| Accepted::of(&e.event)).collect();
@@ -347,7 +422,16 @@ fn recorded(core: &Core, records: &[Record], sides: Vec<Side>) {
         return;
     }
     count(&core.stats, records);
-    core.dispatch.recorded(records.iter().zip(sides.iter().map(|side| side.0)));
+    for (record, (was_waiting, _)) in records.iter().zip(&sides) {
+        if Dispatch::concerns(record, *was_waiting) {
+            let no = record.key.subscription;
+            core.dispatch.recorded(record, *was_waiting, core.cap(no));
+            // Its subscription may have been resumed or have ended while this waited to be written.
+            if record.status == DeliveryStatus::Held && !core.holds(no) {
+                core.dispatch.settle_again(no);
+            }
+        }
+    }
     let mut tracker = core.writer.tracker();
     records.iter().filter(|record| !record.has_row).for_each(|record| tracker.recorded(record.key.event));
     drop(tracker);
@@ -357,15 +441,14 @@ fn recorded(core: &Core, records: &[Record], sides: Vec<Side>) {
 }
 
 fn count(stats: &Stats, records: &[Record]) {
-    use crate::model::DeliveryStatus as Status;
     for record in records.iter().filter(|record| !record.keep_state) {
         let counter = match record.status {
-            Status::Delivered => &stats.deliveries_delivered,
-            Status::Scheduled => &stats.deliveries_scheduled,
-            Status::Held => &stats.deliveries_held,
-            Status::Dead => &stats.deliveries_dead,
-            Status::Cancelled => &stats.deliveries_cancelled,
-            Status::Pending => continue,
+            DeliveryStatus::Delivered => &stats.deliveries_delivered,
+            DeliveryStatus::Scheduled => &stats.deliveries_scheduled,
+            DeliveryStatus::Held => &stats.deliveries_held,
+            DeliveryStatus::Dead => &stats.deliveries_dead,
+            DeliveryStatus::Cancelled => &stats.deliveries_cancelled,
+            DeliveryStatus::Pending => continue,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
