@@ -1,6 +1,6 @@
 //! What one POST costs: this crate's client beside hyper's bare `SendRequest`, to a receiver in a process of its own.
 //!
-//! `cargo run --release -p resthooks --example post [POSTS] [IN_FLIGHT]` prints posts per second and this process's CPU time
+//! `cargo run --release -p resthooks --example post [POSTS] [IN_FLIGHT] [bare|ours]` prints posts per second and this process's CPU time
 //! per post, for several rounds of both. Linux only: CPU time is read from `/proc`.
 
 use std::io::{BufRead, BufReader};
@@ -30,10 +30,10 @@ const ROUNDS: usize = 5;
 fn main() -> Result<(), Failed> {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if first.as_deref() == Some("receive") {
-        return runtime.block_on(receive());
+        return tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(receive());
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let posts = first.map_or(Ok(100_000), |text| text.parse())?;
     let in_flight = arguments.next().map_or(Ok(32), |text| text.parse())?;
     let mut receiver =
@@ -41,9 +41,15 @@ fn main() -> Result<(), Failed> {
     let mut line = String::new();
     BufReader::new(receiver.stdout.take().ok_or("no output")?).read_line(&mut line)?;
     let address: SocketAddr = line.trim().parse()?;
+    let only = arguments.next();
+    let is_wanted = |name| only.as_deref().is_none_or(|only| only == name);
     for _ in 0..ROUNDS {
-        report("bare hyper", posts, || runtime.block_on(bare(address, posts, in_flight)))?;
-        report("this client", posts, || runtime.block_on(ours(address, posts, in_flight)))?;
+        if is_wanted("bare") {
+            report("bare hyper", posts, || runtime.block_on(bare(address, posts, in_flight)))?;
+        }
+        if is_wanted("ours") {
+            report("this client", posts, || runtime.block_on(ours(address, posts, in_flight)))?;
+        }
     }
     receiver.kill()?;
     receiver.wait()?;

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, response};
+use http::{HeaderMap, HeaderName, HeaderValue, response};
 
 use super::Failure;
 use super::limits::{BODY_KEPT, BODY_READ, HEADER_BYTES_KEPT, HEADERS_KEPT};
+use crate::env::Clock;
 use crate::model::Timestamp;
 
 /// One request and what came of it.
@@ -37,13 +38,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(head: &response::Parts, body: Kept, now: Timestamp) -> Self {
+    pub(super) fn new(head: &response::Parts, body: Kept, clock: &dyn Clock) -> Self {
         Self {
             status: head.status.as_u16(),
             headers: kept_headers(&head.headers),
             truncated: !body.is_complete || body.read > BODY_KEPT,
             body: text(body.bytes),
-            retry_after: retry_after(&head.headers, now),
+            retry_after: head.headers.get(RETRY_AFTER).and_then(|value| retry_after(value, clock.now())),
         }
     }
 }
@@ -73,14 +74,15 @@ impl Kept {
 
 fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut room = HEADER_BYTES_KEPT;
-    let fits = |(name, value): &(&http::HeaderName, &http::HeaderValue)| {
+    let fits = |(name, value): &(&HeaderName, &HeaderValue)| {
         let size = name.as_str().len() + value.len();
         let fits = size <= room;
         room = if fits { room - size } else { 0 };
         fits
     };
-    let owned = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    let owned = |(name, value): (&HeaderName, &HeaderValue)| {
+        let lossy = || String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value.to_str().map_or_else(|_| lossy(), str::to_owned))
     };
     headers.iter().take(HEADERS_KEPT).take_while(fits).map(owned).collect()
 }
@@ -95,9 +97,9 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 /// Seconds, or an HTTP date; a date that has passed asks for no wait. More than ten years is read as ten.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+fn retry_after(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(3650 * 86_400);
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let value = value.to_str().ok()?.trim();
     let asked = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         value.parse().map_or(MOST, Duration::from_secs)
     } else {
@@ -113,9 +115,8 @@ mod tests {
     use super::*;
 
     fn asked(value: &'static str) -> Option<Duration> {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, http::HeaderValue::from_static(value));
-        retry_after(&headers, Timestamp::parse("2026-01-02T03:04:05Z").unwrap())
+        let now = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
+        retry_after(&HeaderValue::from_static(value), now)
     }
 
     #[test]
@@ -155,13 +156,13 @@ mod tests {
     fn headers_are_kept_up_to_their_bounds() {
         let mut headers = HeaderMap::new();
         for n in 0..100 {
-            headers.append("x-many", http::HeaderValue::from(n));
+            headers.append("x-many", HeaderValue::from(n));
         }
         assert_eq!(kept_headers(&headers).len(), HEADERS_KEPT);
         headers.clear();
-        headers.append("a", http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+        headers.append("a", HeaderValue::from_bytes(b"caf\xe9").unwrap());
         headers.append("b", "x".repeat(HEADER_BYTES_KEPT).parse().unwrap());
-        headers.append("c", http::HeaderValue::from_static("late"));
+        headers.append("c", HeaderValue::from_static("late"));
         assert_eq!(kept_headers(&headers), [("a".to_owned(), "caf\u{fffd}".to_owned())]);
     }
 }

@@ -9,7 +9,7 @@ use http::{Method, Request};
 use rustls::pki_types::CertificateDer;
 
 use super::connect::{Connected, Connector, Tls, Unconnected};
-use super::h1::{Deadlines, H1, Sent};
+use super::h1::{Deadlines, H1, Place, Sent};
 use super::h2::H2;
 use super::pool::{Bounds, Connection, Pool};
 use super::target::Parts;
@@ -108,9 +108,7 @@ impl Client {
                 let mut request = Request::new(body);
                 *request.method_mut() = Method::POST;
                 *request.headers_mut() = headers;
-                let total_at = started + self.total_timeout;
-                let by = Deadlines { total_at, total: self.total_timeout, body: self.body_timeout };
-                self.exchange(target, request, by).await
+                self.exchange(target, &mut Some(request), started).await
             }
             Err(invalid) => (None, Err(invalid.clone())),
         };
@@ -125,11 +123,12 @@ impl Client {
 
     /// Goes through the kept connections until one takes the request, else opens one. A request is tried on another
     /// connection only when it comes back unsent.
-    async fn exchange(&self, target: &Parts, mut request: Request<Body>, by: Deadlines) -> Ended {
-        while let Some(connection) = self.pool.take(&target.origin, self.clock.monotonic()) {
-            match self.send(target, connection, request, by).await {
-                Ok(ended) => return ended,
-                Err(unsent) => request = *unsent,
+    async fn exchange(&self, target: &Parts, request: &mut Place, started: Duration) -> Ended {
+        let total_at = started + self.total_timeout;
+        let by = Deadlines { total_at, total: self.total_timeout, body: self.body_timeout };
+        while let Some(connection) = self.pool.take(&target.origin, started) {
+            if let Some(ended) = self.send(target, connection, request, by).await {
+                return ended;
             }
         }
         // Boxed: opening is rare and its state is large.
@@ -139,7 +138,7 @@ impl Client {
         };
         let address = connection.address();
         let sent = self.send(target, connection, request, by).await;
-        sent.unwrap_or_else(|_unsent| (Some(address), Err(Failure::closed())))
+        sent.unwrap_or_else(|| (Some(address), Err(Failure::closed())))
     }
 
     async fn open(&self, target: &Parts, by: Deadlines) -> Result<Connection, Unconnected> {
@@ -153,42 +152,43 @@ impl Client {
         opened.map(Connection::Http1).map_err(failed)
     }
 
-    /// Sends on a connection, and keeps it if it can be used again. The error is the unsent request.
+    /// Sends on a connection, and keeps it if it can be used again. Nothing when the request was not written.
     async fn send(
         &self,
         target: &Parts,
         connection: Connection,
-        mut request: Request<Body>,
+        place: &mut Place,
         by: Deadlines,
-    ) -> Result<Ended, Box<Request<Body>>> {
+    ) -> Option<Ended> {
         let address = Some(connection.address());
+        let request = place.as_mut()?;
         match connection {
             Connection::Http1(connection) => {
-                request.headers_mut().entry(HOST).or_insert_with(|| target.host_header.clone());
+                request.headers_mut().insert(HOST, target.host_header.clone());
                 *request.uri_mut() = target.path.clone();
-                match connection.send(request, by).await {
+                match connection.send(place, by).await {
                     Sent::Answered(answer, reusable) => {
                         if let Some(connection) = reusable {
                             self.pool.put(&target.origin, connection, self.clock.monotonic());
                         }
-                        Ok((address, Ok(answer)))
+                        Some((address, Ok(answer)))
                     }
-                    Sent::Failed(failure) => Ok((address, Err(failure))),
-                    Sent::Unsent(request) => Err(request),
+                    Sent::Failed(failure) => Some((address, Err(failure))),
+                    Sent::Unsent => None,
                 }
             }
             Connection::Http2(connection) => {
                 // The authority says it; beside it a host header is only a chance to differ.
                 request.headers_mut().remove(HOST);
                 *request.uri_mut() = target.absolute.clone();
-                let sent = connection.clone().send(request, &self.clock, by).await;
-                if matches!(sent, Sent::Unsent(_)) || connection.is_closed() {
+                let sent = connection.clone().send(place, &self.clock, by).await;
+                if matches!(sent, Sent::Unsent) || connection.is_closed() {
                     self.pool.forget(&target.origin, &connection);
                 }
                 match sent {
-                    Sent::Answered(answer, _) => Ok((address, Ok(answer))),
-                    Sent::Failed(failure) => Ok((address, Err(failure))),
-                    Sent::Unsent(request) => Err(request),
+                    Sent::Answered(answer, _) => Some((address, Ok(answer))),
+                    Sent::Failed(failure) => Some((address, Err(failure))),
+                    Sent::Unsent => None,
                 }
             }
         }

@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 
 use super::alarm::Alarm;
 use super::answer::Kept;
+use super::gate::Gate;
 use super::limits::{ANSWER_BYTES, HEAD_BYTES};
 use super::stream::{Allowance, Stream, Transport};
 use super::{Answer, Body, Failure};
@@ -34,21 +35,38 @@ pub(super) struct Deadlines {
     pub(super) body: Duration,
 }
 
+impl Deadlines {
+    /// When a body whose head has come by now must have ended.
+    pub(super) fn body_at(&self, clock: &dyn Clock) -> Duration {
+        self.total_at.min(clock.monotonic() + self.body)
+    }
+}
+
 /// What came of a request on a connection.
 pub(super) enum Sent<C> {
     /// A head came. The connection comes back if it can carry another request.
     Answered(Answer, Option<C>),
     /// There is no answer; the request may have arrived.
     Failed(Failure),
-    /// The connection was closed before the request was written.
-    Unsent(Box<Request<Body>>),
+    /// The connection was closed before the request was written: it is back in its place.
+    Unsent,
+}
+
+/// A request in its place: it is taken out of it once, where it is written. It is large to be handed on.
+pub(super) type Place = Option<Request<Body>>;
+
+/// The connection itself, and who is woken when it can go on.
+struct Wire {
+    /// Gone once the connection has ended.
+    driver: Option<http1::Connection<TokioIo<Stream>, Body>>,
+    gate: Arc<Gate>,
+    waker: Waker,
 }
 
 /// A connection that carries one request at a time.
 pub(super) struct H1 {
     sender: http1::SendRequest<Body>,
-    /// Gone once the connection has ended.
-    driver: Option<http1::Connection<TokioIo<Stream>, Body>>,
+    wire: Wire,
     allowance: Allowance,
     alarm: Alarm,
     clock: Arc<dyn Clock>,
@@ -77,34 +95,36 @@ impl H1 {
         let (sender, driver) = builder.handshake(io).await?;
         let alarm = Alarm::new(Arc::clone(&clock), deadline);
         let idle_since = Duration::ZERO;
-        Ok(Box::new(Self { sender, driver: Some(driver), allowance, alarm, clock, address, idle_since }))
+        let (gate, waker) = Gate::new();
+        let wire = Wire { driver: Some(driver), gate, waker };
+        Ok(Box::new(Self { sender, wire, allowance, alarm, clock, address, idle_since }))
     }
 
     /// Sends a request and reads its answer.
-    pub(super) async fn send(
-        mut self: Box<Self>,
-        request: Request<Body>,
-        deadlines: Deadlines,
-    ) -> Sent<Box<Self>> {
+    pub(super) async fn send(mut self: Box<Self>, request: &mut Place, by: Deadlines) -> Sent<Box<Self>> {
         self.allowance.refill(ANSWER_BYTES);
-        let (head, body) = match self.head(request, deadlines).await {
+        let (head, body) = match self.head(request, by).await {
             Ok(response) => response.into_parts(),
             Err(ended) => return ended,
         };
-        let by = deadlines.total_at.min(self.clock.monotonic() + deadlines.body);
-        let (kept, is_whole) = self.body(body, by).await;
-        let answer = Answer::new(&head, kept, self.clock.now());
+        let mut kept = Kept::default();
+        let is_whole = self.body(body, &mut kept, by).await;
+        if is_whole {
+            kept.complete();
+        }
+        let answer = Answer::new(&head, kept, &*self.clock);
         Sent::Answered(answer, (is_whole && self.is_idle()).then_some(self))
     }
 
     async fn head(
         &mut self,
-        request: Request<Body>,
+        place: &mut Place,
         by: Deadlines,
     ) -> Result<Response<Incoming>, Sent<Box<Self>>> {
+        let request = place.take().expect("a request is in its place until it is written");
         let mut response = std::pin::pin!(self.sender.try_send_request(request));
         let ended = std::future::poll_fn(|cx| {
-            drive(&mut self.driver, cx);
+            self.wire.drive(cx.waker());
             match quietly(cx, |quiet| response.as_mut().poll(quiet)) {
                 Poll::Ready(response) => Poll::Ready(Some(response)),
                 Poll::Pending => self.alarm.poll_at(cx, by.total_at).map(|()| None),
@@ -112,18 +132,24 @@ impl H1 {
         });
         match ended.await {
             Some(Ok(response)) => Ok(response),
-            Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => Sent::Unsent(Box::new(request)),
-                None => Sent::Failed(Failure::exchange(error.error())),
-            }),
+            Some(Err(mut error)) => {
+                *place = error.take_message();
+                Err(if place.is_some() {
+                    Sent::Unsent
+                } else {
+                    Sent::Failed(Failure::exchange(error.error()))
+                })
+            }
             None => Err(Sent::Failed(Failure::timeout("the answer's head", by.total))),
         }
     }
 
-    /// Reads a body up to its end, its bounds or the deadline. The flag says whether its end was seen.
-    async fn body(&mut self, mut body: Incoming, by: Duration) -> (Kept, bool) {
-        let mut kept = Kept::default();
-        let is_whole = std::future::poll_fn(|cx| {
+    /// Reads a body up to its end, its bounds or its deadline; says whether its end was seen.
+    async fn body(&mut self, mut body: Incoming, kept: &mut Kept, by: Deadlines) -> bool {
+        let mut deadline = None;
+        // Most bodies are there with their heads: taking them wakes the connection, for nobody to wait for.
+        self.wire.gate.shut();
+        std::future::poll_fn(|cx| {
             let mut is_driven = false;
             loop {
                 match quietly(cx, |quiet| Pin::new(&mut body).poll_frame(quiet)) {
@@ -136,34 +162,38 @@ impl H1 {
                         is_driven = false;
                     }
                     Poll::Pending if !is_driven => {
-                        drive(&mut self.driver, cx);
+                        self.wire.drive(cx.waker());
                         is_driven = true;
                     }
-                    Poll::Pending => return self.alarm.poll_at(cx, by).map(|()| false),
+                    Poll::Pending => {
+                        let deadline = *deadline.get_or_insert_with(|| by.body_at(&*self.clock));
+                        return self.alarm.poll_at(cx, deadline).map(|()| false);
+                    }
                 }
             }
         })
-        .await;
-        if is_whole {
-            kept.complete();
-        }
-        (kept, is_whole)
+        .await
     }
 
     /// Whether the connection waits for a request: the last one was written and its answer read, both to the end.
     fn is_idle(&mut self) -> bool {
-        if self.driver.is_some() && !self.sender.is_ready() {
-            drive(&mut self.driver, &mut Context::from_waker(Waker::noop()));
+        if !self.sender.is_ready() {
+            self.wire.drive(Waker::noop());
         }
-        self.driver.is_some() && self.sender.is_ready()
+        self.wire.gate.shut();
+        self.wire.driver.is_some() && self.sender.is_ready()
     }
 }
 
-/// Lets the connection read and write what it can. Once it has ended it is dropped, which ends whatever still waits for
-/// it; its error, if any, has been told to the request by then.
-fn drive(driver: &mut Option<http1::Connection<TokioIo<Stream>, Body>>, cx: &mut Context<'_>) {
-    if driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
-        *driver = None;
+impl Wire {
+    /// Lets the connection read and write what it can, and wake `task` when it can do more. Once it has ended it is
+    /// dropped, which ends whatever still waits for it; its error, if any, has been told to the request by then.
+    fn drive(&mut self, task: &Waker) {
+        let Some(driver) = &mut self.driver else { return };
+        self.gate.open(task);
+        if Pin::new(driver).poll(&mut Context::from_waker(&self.waker)).is_ready() {
+            self.driver = None;
+        }
     }
 }
 

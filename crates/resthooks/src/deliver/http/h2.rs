@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Request;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -14,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::alarm::Alarm;
 use super::answer::Kept;
-use super::h1::{Deadlines, Sent};
+use super::h1::{Deadlines, Place, Sent};
 use super::limits::{BODY_READ, HEAD_BYTES};
 use super::stream::{Allowance, Stream, Transport};
 use super::{Answer, Body, Failure};
@@ -75,23 +74,26 @@ impl H2 {
     /// Sends a request, as soon as the peer takes one more, and reads its answer.
     pub(super) async fn send(
         mut self,
-        request: Request<Body>,
+        place: &mut Place,
         clock: &Arc<dyn Clock>,
-        deadlines: Deadlines,
+        by: Deadlines,
     ) -> Sent<Self> {
-        let mut alarm = Alarm::new(Arc::clone(clock), deadlines.total_at);
+        let request = place.take().expect("a request is in its place until it is written");
+        let mut alarm = Alarm::new(Arc::clone(clock), by.total_at);
         let response = self.sender.try_send_request(request);
-        let (head, body) = match alarm.within(deadlines.total_at, response).await {
+        let (head, body) = match alarm.within(by.total_at, response).await {
             Some(Ok(response)) => response.into_parts(),
             Some(Err(mut error)) => {
-                return match error.take_message() {
-                    Some(request) => Sent::Unsent(Box::new(request)),
-                    None => Sent::Failed(Failure::exchange(error.error())),
+                *place = error.take_message();
+                return if place.is_some() {
+                    Sent::Unsent
+                } else {
+                    Sent::Failed(Failure::exchange(error.error()))
                 };
             }
             None => {
                 self.shared.is_suspect.store(true, Ordering::Relaxed);
-                return Sent::Failed(Failure::timeout("the answer's head", deadlines.total));
+                return Sent::Failed(Failure::timeout("the answer's head", by.total));
             }
         };
         let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len();
@@ -99,11 +101,10 @@ impl H2 {
             return Sent::Failed(Failure::too_large());
         }
         let mut kept = Kept::default();
-        let by = deadlines.total_at.min(clock.monotonic() + deadlines.body);
-        if alarm.within(by, read(body, &mut kept)).await == Some(true) {
+        if alarm.within(by.body_at(&**clock), read(body, &mut kept)).await == Some(true) {
             kept.complete();
         }
-        Sent::Answered(Answer::new(&head, kept, clock.now()), Some(self))
+        Sent::Answered(Answer::new(&head, kept, &**clock), Some(self))
     }
 }
 

@@ -14,6 +14,7 @@ mod body;
 mod client;
 mod connect;
 mod failure;
+mod gate;
 mod h1;
 mod h2;
 mod limits;

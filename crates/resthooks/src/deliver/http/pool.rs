@@ -80,22 +80,25 @@ impl Pool {
     pub(super) fn put(self: &Arc<Self>, origin: &Arc<str>, mut connection: Box<H1>, now: Duration) {
         connection.idle_since = now;
         let mut state = self.lock();
-        let is_full = state.count >= self.bounds.total;
-        let kept = state.entry(origin);
-        let displaced = if kept.http1.len() >= self.bounds.per_origin || is_full {
-            // The longest idle of the origin goes, or the new one where there is no other.
-            if kept.http1.is_empty() {
-                Some(connection)
-            } else {
-                let oldest = kept.http1.remove(0);
+        let has_room = state.count < self.bounds.total;
+        let displaced = match state.origins.get_mut(origin) {
+            Some(kept) if has_room && kept.http1.len() < self.bounds.per_origin => {
                 kept.http1.push(connection);
-                Some(oldest)
+                None
             }
-        } else {
-            kept.http1.push(connection);
-            state.count += 1;
-            None
+            // The longest idle of the origin makes room, where there is one.
+            Some(kept) if !kept.http1.is_empty() => {
+                kept.http1.push(connection);
+                Some(kept.http1.remove(0))
+            }
+            None if has_room && self.bounds.per_origin > 0 => {
+                let kept = Origin { http1: vec![connection], http2: None };
+                state.origins.insert(Arc::clone(origin), kept);
+                None
+            }
+            _ => Some(connection),
         };
+        state.count += usize::from(displaced.is_none());
         self.sweep_later(state);
         drop(displaced);
     }
@@ -103,16 +106,16 @@ impl Pool {
     /// Shares an HTTP/2 connection; answers the one to use, which is another's where that came first.
     pub(super) fn share(self: &Arc<Self>, origin: &Arc<str>, connection: H2) -> H2 {
         let mut state = self.lock();
-        let is_full = state.count >= self.bounds.total;
-        let kept = state.entry(origin);
+        let has_room = state.count < self.bounds.total;
+        let kept = state.origins.entry(Arc::clone(origin)).or_default();
         if let Some(first) = kept.http2.as_ref().filter(|first| !first.is_closed()) {
             return first.clone();
         }
-        let had_one = kept.http2.is_some();
-        if had_one || !is_full {
-            kept.http2 = Some(connection.clone());
-            state.count += usize::from(!had_one);
-        }
+        // One that is closed gives its place to the new one.
+        let closed =
+            if has_room || kept.http2.is_some() { kept.http2.replace(connection.clone()) } else { None };
+        let is_shared = kept.http2.is_some();
+        state.count += usize::from(is_shared && closed.is_none());
         self.sweep_later(state);
         connection
     }
@@ -172,16 +175,6 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn entry(&mut self, origin: &Arc<str>) -> &mut Origin {
-        // Not `entry`: that would count a reference up and down for every request.
-        if !self.origins.contains_key(origin) {
-            self.origins.insert(Arc::clone(origin), Origin::default());
-        }
-        self.origins.get_mut(origin).expect("inserted when it was absent")
     }
 }
 
