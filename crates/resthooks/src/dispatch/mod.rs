@@ -8,6 +8,9 @@ mod lane;
 mod pump;
 mod queue;
 mod runner;
+mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use lane::Job;
 pub(crate) use pump::{pump, settler, sweep};

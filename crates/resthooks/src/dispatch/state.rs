@@ -1,0 +1,275 @@
+//! Lanes, accounts and turns, behind one lock. Every method leaves the lists as the lanes' contents ask for.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use super::lane::{Job, Lane, Settling};
+use super::queue::Due;
+use crate::model::{AccountId, DeliveryStatus, SubscriptionNo, Timestamp};
+use crate::store::{LeaseDue, Record};
+
+/// Late deliveries of one lane that are fetched from the store at once.
+const LEASE: usize = 128;
+/// A lane with fewer late deliveries than this in memory fetches more.
+const LEASE_BELOW: usize = 32;
+/// Targets that were not reached may together have this part of all requests in flight.
+const SUSPECT_PART: usize = 2;
+/// Accounts with their share in flight that are passed over before the search is given up for now.
+const LOOKS: usize = 64;
+/// A lane may always keep so many deliveries in memory, however full it is otherwise.
+pub(super) const RESERVED: usize = 4;
+
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) ready: VecDeque<SubscriptionNo>,
+    pub(super) in_flight: usize,
+    pub(super) listed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) lanes: HashMap<SubscriptionNo, Lane>,
+    pub(super) accounts: HashMap<AccountId, Account>,
+    /// Accounts with something to send, in turn.
+    pub(super) ring: VecDeque<AccountId>,
+    /// Lanes to fetch for, by when.
+    pub(super) due: BTreeSet<(Timestamp, SubscriptionNo)>,
+    /// Lanes whose deliveries in the store may not fit their subscription's status.
+    pub(super) settle: VecDeque<SubscriptionNo>,
+    pub(super) in_flight: usize,
+    pub(super) suspect_in_flight: usize,
+    pub(super) queued: usize,
+    pub(super) fresh_bytes: usize,
+    pub(super) late_bytes: usize,
+    pub(super) waiting: u64,
+    /// Nothing new is sent while too many records wait to be written.
+    pub(super) gate_shut: bool,
+    pub(super) closed: bool,
+    /// Something came among what is due: the pump must look.
+    pub(super) due_grew: bool,
+    /// Something is to be settled.
+    pub(super) settle_grew: bool,
+}
+
+impl State {
+    pub(super) fn lane(&mut self, no: SubscriptionNo, account: &AccountId, cap: usize) -> &mut Lane {
+        let lane = self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), cap));
+        if lane.cap != cap {
+            lane.set_cap(cap);
+        }
+        lane
+    }
+
+    pub(super) fn count_out(&mut self, job: &Job) {
+        let bytes = if job.has_row { &mut self.late_bytes } else { &mut self.fresh_bytes };
+        *bytes -= job.bytes();
+    }
+
+    pub(super) fn next(&mut self, max: usize) -> Option<(SubscriptionNo, Job)> {
+        if self.closed || self.gate_shut || self.in_flight >= max {
+            return None;
+        }
+        // An account may have as much in flight as is still free: one alone gets half of all, the next one half of
+        // the rest, and so on.
+        let allowed = max - self.in_flight;
+        let spared = self.suspect_in_flight >= (max / SUSPECT_PART).max(1);
+        let mut passed = 0;
+        while passed < self.ring.len().min(LOOKS) {
+            let id = self.ring.pop_front()?;
+            let Some(account) = self.accounts.get_mut(&id) else { continue };
+            let taken =
+                if account.in_flight < allowed { take_from(account, &mut self.lanes, spared) } else { None };
+            account.listed = !account.ready.is_empty();
+            if account.listed {
+                self.ring.push_back(id);
+                passed += 1;
+            } else if account.in_flight == 0 {
+                self.accounts.remove(&id);
+            }
+            if let Some((no, job, suspect)) = taken {
+                self.in_flight += 1;
+                self.suspect_in_flight += usize::from(suspect);
+                self.queued -= 1;
+                self.count_out(&job);
+                return Some((no, job));
+            }
+        }
+        None
+    }
+
+    pub(super) fn finished(&mut self, no: SubscriptionNo, reached: Option<bool>) {
+        self.in_flight -= 1;
+        let Some(lane) = self.lanes.get_mut(&no) else { return };
+        lane.in_flight -= 1;
+        if lane.suspect_in_flight > 0 {
+            lane.suspect_in_flight -= 1;
+            self.suspect_in_flight -= 1;
+        }
+        if let Some(reached) = reached {
+            lane.adapt(reached);
+        }
+        if let Some(account) = self.accounts.get_mut(&lane.account) {
+            account.in_flight -= 1;
+            if account.in_flight == 0 && account.ready.is_empty() && !account.listed {
+                let id = lane.account.clone();
+                self.accounts.remove(&id);
+            }
+        }
+        self.list_ready(no);
+        self.list_due(no);
+        self.forget_if_idle(no);
+    }
+
+    pub(super) fn recorded(&mut self, record: &Record, was_waiting: bool, cap: Option<usize>) {
+        let waits = if record.keep_state {
+            was_waiting
+        } else {
+            matches!(record.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
+        };
+        let no = record.key.subscription;
+        let lane = self.lane(no, &record.account, cap.unwrap_or(1));
+        if record.has_row {
+            lane.put_down(record.key.event);
+        }
+        if record.status == DeliveryStatus::Scheduled {
+            lane.next_due = earlier(lane.next_due, record.next_attempt_at);
+        }
+        match (was_waiting, waits) {
+            (false, true) => {
+                lane.waiting += 1;
+                self.waiting += 1;
+            }
+            (true, false) => {
+                lane.waiting = lane.waiting.saturating_sub(1);
+                self.waiting = self.waiting.saturating_sub(1);
+            }
+            _ => {}
+        }
+        self.list_due(no);
+        self.forget_if_idle(no);
+    }
+
+    pub(super) fn next_settle(&mut self) -> Option<SubscriptionNo> {
+        // While a lane's due deliveries are being fetched it is left: the settled ones would come among them.
+        let lanes = &mut self.lanes;
+        let place = self.settle.iter().position(|no| lanes.get(no).is_none_or(|lane| !lane.leasing))?;
+        let no = self.settle.remove(place)?;
+        if let Some(lane) = lanes.get_mut(&no) {
+            lane.settling = Settling::Running;
+        }
+        Some(no)
+    }
+
+    pub(super) fn due(&mut self, now: Timestamp, late_most: usize) -> Due {
+        if self.closed {
+            return Due::Wait(None);
+        }
+        let Some((at, no)) = self.due.first().copied() else { return Due::Wait(None) };
+        if at > now {
+            return Due::Wait(Some(at.since(now)));
+        }
+        self.due.remove(&(at, no));
+        let full = self.late_bytes >= late_most;
+        let Some(lane) = self.lanes.get_mut(&no) else { return Due::Wait(Some(Duration::ZERO)) };
+        let limit = if full { RESERVED } else { (2 * lane.limit).clamp(RESERVED, LEASE) };
+        lane.due_listed = None;
+        lane.next_due = None;
+        lane.leasing = true;
+        self.due_grew = !self.due.is_empty();
+        Due::Lease(LeaseDue { subscription: no, now, limit, except: lane.in_hand.iter().copied().collect() })
+    }
+
+    /// Puts a lane among those with something to send, if it has and is not there.
+    pub(super) fn list_ready(&mut self, no: SubscriptionNo) {
+        let Some(lane) = self.lanes.get_mut(&no) else { return };
+        if lane.ready_listed || !lane.can_send() {
+            return;
+        }
+        lane.ready_listed = true;
+        let account = self.accounts.entry(lane.account.clone()).or_default();
+        account.ready.push_back(no);
+        if !account.listed {
+            account.listed = true;
+            self.ring.push_back(lane.account.clone());
+        }
+    }
+
+    /// Puts a lane among those with something to fetch under the right moment, or takes it out.
+    pub(super) fn list_due(&mut self, no: SubscriptionNo) {
+        let Some(lane) = self.lanes.get_mut(&no) else { return };
+        let room = !lane.leasing
+            && !lane.stopped
+            && lane.settling == Settling::Done
+            && lane.late_len() < LEASE_BELOW;
+        let wanted = lane.next_due.filter(|_| room);
+        if wanted == lane.due_listed {
+            return;
+        }
+        if let Some(at) = lane.due_listed {
+            self.due.remove(&(at, no));
+        }
+        if let Some(at) = wanted {
+            self.due.insert((at, no));
+            self.due_grew = true;
+        }
+        lane.due_listed = wanted;
+    }
+
+    pub(super) fn want_settle(&mut self, no: SubscriptionNo) {
+        let Some(lane) = self.lanes.get_mut(&no) else { return };
+        match lane.settling {
+            Settling::Done => {
+                lane.settling = Settling::Wanted;
+                self.settle.push_back(no);
+                self.settle_grew = true;
+            }
+            Settling::Running => lane.settling = Settling::Again,
+            Settling::Wanted | Settling::Again => {}
+        }
+    }
+
+    pub(super) fn forget_if_idle(&mut self, no: SubscriptionNo) {
+        if self.lanes.get(&no).is_some_and(Lane::is_idle) {
+            self.lanes.remove(&no);
+        }
+    }
+}
+
+/// The next delivery of an account: its lanes take turns. With `spared`, lanes whose target was not reached are passed
+/// over. The flag says whether the lane is such a one.
+fn take_from(
+    account: &mut Account,
+    lanes: &mut HashMap<SubscriptionNo, Lane>,
+    spared: bool,
+) -> Option<(SubscriptionNo, Job, bool)> {
+    for _ in 0..account.ready.len() {
+        let no = account.ready.pop_front()?;
+        let Some(lane) = lanes.get_mut(&no) else { continue };
+        lane.ready_listed = false;
+        if !lane.can_send() {
+            continue;
+        }
+        if spared && lane.is_suspect {
+            lane.ready_listed = true;
+            account.ready.push_back(no);
+            continue;
+        }
+        let Some(job) = lane.pop() else { continue };
+        lane.in_flight += 1;
+        lane.suspect_in_flight += usize::from(lane.is_suspect);
+        account.in_flight += 1;
+        if lane.can_send() {
+            lane.ready_listed = true;
+            account.ready.push_back(no);
+        }
+        return Some((no, job, lane.is_suspect));
+    }
+    None
+}
+
+pub(super) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,212 @@
+//! Whose turn it is, proved without a network: the queues are asked and told what a runner and the writer would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::lane::Job;
+use super::queue::{Claim, Dispatch, Due, Limits};
+use crate::model::{
+    AccountId, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, SequencedEvent, SubscriptionNo,
+    Timestamp, Uid,
+};
+use crate::store::{Leased, LeasedDelivery, Record};
+
+const NOW: Timestamp = Timestamp::EPOCH;
+
+fn limits() -> Limits {
+    Limits { in_flight: 16, queue_per_target: 100, queue_bytes: 1 << 20 }
+}
+
+fn event(account: &str, seq: i64, bytes: usize) -> SequencedEvent {
+    let uid = Uid::new(NOW, u128::from(seq.unsigned_abs()));
+    let event = Event {
+        uid,
+        id: EventId::generated(uid),
+        account: account.parse().unwrap(),
+        event: "a.b".parse().unwrap(),
+        created_at: NOW,
+        data: Bytes::from(vec![b'1'; bytes]),
+        resource_url: None,
+        order_key: None,
+        debounce_key: None,
+        digest: None,
+        matched: Vec::new(),
+    };
+    SequencedEvent { seq: EventSeq(seq), event: Arc::new(event) }
+}
+
+fn job(account: &str, seq: i64) -> Job {
+    let event = event(account, seq, 1);
+    Job { event, sequence: 1, attempts: 0, automatic: 0, has_row: false, since: Duration::ZERO }
+}
+
+fn push(dispatch: &Dispatch, no: i64, account: &str, count: i64) -> usize {
+    let jobs = (1..=count).map(|seq| (SubscriptionNo(no), 64, job(account, seq))).collect();
+    dispatch.push(jobs).len()
+}
+
+fn in_flight(dispatch: &Dispatch) -> Vec<i64> {
+    std::iter::from_fn(|| dispatch.next()).map(|(no, _)| no.0).collect()
+}
+
+fn scheduled(no: i64, account: &str, seq: i64, has_row: bool) -> Record {
+    let record = job(account, seq).record(SubscriptionNo(no), DeliveryStatus::Scheduled, None, Some(NOW));
+    Record { has_row, ..record }
+}
+
+fn lease(dispatch: &Dispatch) -> crate::store::LeaseDue {
+    match dispatch.due(NOW) {
+        Due::Lease(ask) => ask,
+        Due::Wait(wait) => panic!("nothing is due: {wait:?}"),
+    }
+}
+
+fn leased(account: &str, seqs: &[i64]) -> Option<Leased> {
+    let one =
+        |seq: &i64| LeasedDelivery { event: event(account, *seq, 1), sequence: 1, attempts: 1, automatic: 1 };
+    Some(Leased { deliveries: seqs.iter().map(one).collect(), next_due: None })
+}
+
+#[test]
+fn a_target_starts_with_few_requests_and_gets_more_with_each_answer() {
+    let dispatch = Dispatch::new(Limits { in_flight: 512, ..limits() });
+    push(&dispatch, 1, "a", 50);
+    assert_eq!(in_flight(&dispatch).len(), 8);
+    let (next, _) = dispatch.finish(SubscriptionNo(1), Some(true));
+    assert!(next.is_some());
+    assert_eq!(in_flight(&dispatch).len(), 1, "the answer has raised the limit by one");
+    for _ in 0..3 {
+        let (next, _) = dispatch.finish(SubscriptionNo(1), Some(false));
+        assert!(next.is_none(), "a target that is not reached gets fewer");
+    }
+}
+
+#[test]
+fn one_account_leaves_room_for_the_next() {
+    let dispatch = Dispatch::new(limits());
+    for no in 1..=10 {
+        push(&dispatch, no, "a", 8);
+    }
+    assert_eq!(in_flight(&dispatch).len(), 8, "one alone gets half");
+    push(&dispatch, 11, "b", 8);
+    assert_eq!(in_flight(&dispatch), [11, 11, 11, 11]);
+}
+
+#[test]
+fn targets_that_are_not_reached_get_half_at_most() {
+    let dispatch = Dispatch::new(limits());
+    for no in 1..=16 {
+        push(&dispatch, no, &format!("account{no}"), 2);
+        let (taken, _) = dispatch.next().unwrap();
+        dispatch.finish(taken, Some(false));
+    }
+    let mut flying = dispatch.counts().in_flight;
+    flying += in_flight(&dispatch).len();
+    assert!(flying <= 9, "{flying} requests in flight to targets that were not reached");
+    push(&dispatch, 20, "healthy", 1);
+    assert_eq!(in_flight(&dispatch), [20]);
+}
+
+#[test]
+fn a_full_lane_overflows_and_a_quiet_one_always_has_room() {
+    let dispatch = Dispatch::new(limits());
+    assert_eq!(push(&dispatch, 1, "a", 150), 50);
+    let big = |seq| Job { event: event("b", seq, 300_000), ..job("b", seq) };
+    let jobs = (1..=20).map(|seq| (SubscriptionNo(2), 64, big(seq))).collect();
+    assert_eq!(dispatch.push(jobs).len(), 16, "one lane gets a part of the bytes");
+    assert_eq!(push(&dispatch, 3, "c", 4), 0);
+}
+
+#[test]
+fn the_cap_of_late_deliveries_is_the_subscriptions_own() {
+    let dispatch = Dispatch::new(limits());
+    for seq in 1..=5 {
+        dispatch.recorded(&scheduled(1, "a", seq, false), false, Some(1));
+    }
+    assert_eq!(lease(&dispatch).limit, 4);
+    dispatch.leased(SubscriptionNo(1), leased("a", &[1, 2, 3, 4]), Duration::ZERO, NOW);
+    assert_eq!(in_flight(&dispatch), [1]);
+}
+
+#[test]
+fn what_was_recorded_while_it_was_fetched_is_not_sent() {
+    let dispatch = Dispatch::new(limits());
+    dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
+    dispatch.recorded(&scheduled(1, "a", 2, false), false, Some(4));
+    assert!(lease(&dispatch).except.is_empty());
+    let account: AccountId = "a".parse().unwrap();
+    let claim = dispatch.claim(SubscriptionNo(1), &account, 4, EventSeq(1), true);
+    assert!(matches!(claim, Claim::Free));
+    let cancelled = Record { status: DeliveryStatus::Cancelled, ..scheduled(1, "a", 1, true) };
+    dispatch.recorded(&cancelled, true, Some(4));
+    dispatch.leased(SubscriptionNo(1), leased("a", &[1, 2]), Duration::ZERO, NOW);
+    let (_, job) = dispatch.next().unwrap();
+    assert_eq!(job.event.seq, EventSeq(2));
+    assert!(dispatch.next().is_none());
+}
+
+#[test]
+fn a_delivery_in_hand_is_not_fetched_again_until_its_record_is_durable() {
+    let dispatch = Dispatch::new(limits());
+    dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
+    lease(&dispatch);
+    dispatch.leased(SubscriptionNo(1), leased("a", &[1]), Duration::ZERO, NOW);
+    dispatch.next().unwrap();
+    dispatch.finish(SubscriptionNo(1), Some(true));
+    dispatch.recorded(&scheduled(1, "a", 2, false), false, Some(4));
+    assert_eq!(lease(&dispatch).except, [EventSeq(1)]);
+    dispatch.leased(SubscriptionNo(1), leased("a", &[]), Duration::ZERO, NOW);
+    let delivered = Record { status: DeliveryStatus::Delivered, ..scheduled(1, "a", 1, true) };
+    assert_eq!(delivered.key, DeliveryKey { event: EventSeq(1), subscription: SubscriptionNo(1) });
+    dispatch.recorded(&delivered, true, Some(4));
+    assert_eq!(dispatch.counts().waiting, 1);
+}
+
+#[test]
+fn settling_waits_for_a_fetch_under_way() {
+    let dispatch = Dispatch::new(limits());
+    dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
+    lease(&dispatch);
+    assert!(dispatch.subscription_changed(SubscriptionNo(1), None, false).is_empty());
+    assert_eq!(dispatch.next_settle(), None);
+    dispatch.leased(SubscriptionNo(1), leased("a", &[1]), Duration::ZERO, NOW);
+    assert_eq!(dispatch.next_settle(), Some(SubscriptionNo(1)));
+}
+
+#[test]
+fn an_attempt_that_breaks_off_frees_its_place() {
+    let dispatch = Dispatch::new(limits());
+    push(&dispatch, 1, "a", 2);
+    let (no, _) = dispatch.next().unwrap();
+    dispatch.broke_off(no);
+    assert_eq!(dispatch.counts().in_flight, 0);
+    assert!(dispatch.next().is_some());
+}
+
+#[test]
+fn nothing_is_sent_while_the_gate_is_shut_or_after_the_end() {
+    let dispatch = Dispatch::new(limits());
+    push(&dispatch, 1, "a", 2);
+    dispatch.set_gate(false);
+    assert!(dispatch.next().is_none());
+    dispatch.set_gate(true);
+    assert!(dispatch.next().is_some());
+    dispatch.close();
+    assert!(dispatch.next().is_none());
+}
+
+#[test]
+fn every_eighth_turn_is_a_late_delivery() {
+    let dispatch = Dispatch::new(Limits { in_flight: 1, ..limits() });
+    dispatch.recorded(&scheduled(1, "a", 900, false), false, Some(64));
+    lease(&dispatch);
+    dispatch.leased(SubscriptionNo(1), leased("a", &[900]), Duration::ZERO, NOW);
+    push(&dispatch, 1, "a", 20);
+    let mut sent = vec![dispatch.next().unwrap().1.event.seq.0];
+    while let (Some((_, job)), _) = dispatch.finish(SubscriptionNo(1), Some(true)) {
+        sent.push(job.event.seq.0);
+    }
+    assert_eq!(sent.iter().position(|seq| *seq == 900), Some(7), "{sent:?}");
+}
