@@ -9,10 +9,10 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Invalid(errors) => Self::invalid(errors),
-            Error::UnknownEventType(name) => {
+            Error::UnknownEventType { field, name } => {
                 let message = "is not a known event type, or takes no new events";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_event_type", format!("{name} {message}"))
-                    .with_errors(vec![FieldError::new("event", message)])
+                    .with_errors(vec![FieldError::new(field, message)])
             }
             Error::NotFound => Self::not_found(),
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
@@ -22,7 +22,8 @@ impl From<Error> for Problem {
                     .with_errors(vec![FieldError::new(field, message)])
             }
             Error::Unavailable { retry_after, detail } => {
-                tracing::warn!(detail, "refused a request: the store takes no more");
+                // The engine has logged the failure itself, once.
+                tracing::debug!(detail, "refused a request");
                 // Why is for the operator: paths and disks are none of the caller's business.
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -56,7 +57,7 @@ mod tests {
         let unavailable = Error::Unavailable { retry_after: Duration::from_millis(1200), detail: "x".into() };
         for (error, status) in [
             (Error::field("a", "b"), 422),
-            (Error::UnknownEventType("a.b".into()), 422),
+            (Error::UnknownEventType { field: "event".into(), name: "a.b".into() }, 422),
             (Error::NotFound, 404),
             (Error::Conflict { code: "already_exists", detail: "x".into() }, 409),
             (Error::TooLarge { field: "data".into(), limit: 1 }, 413),

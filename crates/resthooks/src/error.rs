@@ -28,8 +28,13 @@ pub enum Error {
     #[error("invalid: {}", .0.iter().map(|e| format!("{} {}", e.field, e.message)).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
     /// Events of this type are not known, or no longer accepted.
-    #[error("unknown event type {0}")]
-    UnknownEventType(String),
+    #[error("unknown event type {name}")]
+    UnknownEventType {
+        /// The field that names it: `event`, in a batch `[3].event`.
+        field: String,
+        /// The name.
+        name: String,
+    },
     /// Absent, or another account's.
     #[error("not found")]
     NotFound,

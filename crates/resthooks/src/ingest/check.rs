@@ -21,7 +21,9 @@ pub(crate) fn checked(
         return Err(Error::TooLarge { field: format!("{prefix}data"), limit: MAX_DATA_BYTES });
     }
     let entry = catalog.get(&new.event).filter(|entry| !entry.event_type.archived);
-    let Some(entry) = entry else { return Err(Error::UnknownEventType(new.event.to_string())) };
+    let Some(entry) = entry else {
+        return Err(Error::UnknownEventType { field: format!("{prefix}event"), name: new.event.to_string() });
+    };
     let mut errors = Vec::new();
     let mut check = |field: &str, wrong: Option<String>| {
         errors.extend(wrong.map(|message| FieldError::new(format!("{prefix}{field}"), message)));
@@ -67,9 +69,8 @@ fn url_error(text: Option<&str>) -> Option<String> {
 
 /// Receivers' parsers recurse: values nested too deeply are not passed on. The data is known to be JSON.
 fn depth_error(data: &[u8]) -> Option<String> {
-    if memchr::memchr2_iter(b'[', b'{', data).nth(MAX_DATA_DEPTH).is_none() {
-        return None;
-    }
+    // With fewer brackets than levels allowed there is nothing to look at.
+    memchr::memchr2_iter(b'[', b'{', data).nth(MAX_DATA_DEPTH)?;
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in data {
         match byte {
