@@ -30,6 +30,9 @@ const ROUNDS: usize = 4;
 /// After a try that readers spoilt, the log grows by at most so many pages before the next.
 const PAUSE: i32 = 256;
 
+/// The checkpointer reads no pages through its cache.
+const CACHE_KIB: u32 = 64;
+
 /// How long the log is. Shared by the writer, which makes it grow, and the checkpointer.
 #[derive(Debug)]
 pub(crate) struct Pressure {
@@ -131,7 +134,14 @@ impl Checkpointer {
         woken: Receiver<()>,
     ) -> Result<Self, Error> {
         let closing = Arc::new(AtomicBool::new(false));
-        let shift = Shift { path, options, pressure: Arc::clone(&pressure), closing: Arc::clone(&closing) };
+        let connection = open_writing(&path, CACHE_KIB, &options)?;
+        let shift = Shift {
+            path,
+            options,
+            connection,
+            pressure: Arc::clone(&pressure),
+            closing: Arc::clone(&closing),
+        };
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || shift.work(&woken))
@@ -152,29 +162,30 @@ impl Checkpointer {
 struct Shift {
     path: PathBuf,
     options: Options,
+    /// Never absent, not even between two: while it is open, SQLite keeps apart what of the log was committed and
+    /// what only got there. Were the writer's connection the only one, opening it anew after a failed flush would
+    /// bring back a transaction that was refused.
+    connection: Connection,
     pressure: Arc<Pressure>,
     closing: Arc<AtomicBool>,
 }
 
 impl Shift {
-    fn work(self, woken: &Receiver<()>) {
-        let mut connection = None;
+    fn work(mut self, woken: &Receiver<()>) {
         while woken.recv().is_ok() && !self.closing.load(Ordering::SeqCst) {
-            if let Err(error) = self.rounds(&mut connection) {
+            if let Err(error) = self.rounds() {
                 tracing::warn!(%error, "a checkpoint of the store failed");
-                connection = None;
+                if let Ok(fresh) = open_writing(&self.path, CACHE_KIB, &self.options) {
+                    self.connection = fresh;
+                }
             }
         }
     }
 
     /// Checkpoints until little is left, if the log is long; else once.
-    fn rounds(&self, connection: &mut Option<Connection>) -> Result<(), Error> {
-        let connection = match connection {
-            Some(connection) => connection,
-            None => connection.insert(open_writing(&self.path, 256, &self.options)?),
-        };
+    fn rounds(&self) -> rusqlite::Result<()> {
         for _ in 0..ROUNDS {
-            let moved = passive(connection).map_err(from_sqlite)?;
+            let moved = passive(&self.connection)?;
             self.pressure.moved.store(moved, Ordering::SeqCst);
             let pages = self.pressure.pages.load(Ordering::SeqCst);
             if pages < self.pressure.limit / 2 || self.closing.load(Ordering::SeqCst) {

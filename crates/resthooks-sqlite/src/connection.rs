@@ -7,7 +7,7 @@ use resthooks::store::Error;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Options;
-use crate::failure::from_sqlite;
+use crate::failure::{at_opening, from_sqlite};
 
 /// Fixed when a file is made.
 pub(crate) const PAGE_SIZE: u32 = 4096;
@@ -23,7 +23,7 @@ const STATEMENTS: usize = 96;
 pub(crate) fn open_writing(path: &Path, cache_kib: u32, options: &Options) -> Result<Connection, Error> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| at_opening(path, e))?;
     set_writing(&connection, cache_kib, options).map_err(from_sqlite)?;
     Ok(connection)
 }

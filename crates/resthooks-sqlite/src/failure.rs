@@ -1,5 +1,7 @@
 //! SQLite's errors in the store's words.
 
+use std::path::Path;
+
 use resthooks::store::Error;
 use rusqlite::ErrorCode;
 
@@ -20,6 +22,16 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> Error {
         | ErrorCode::ApiMisuse
         | ErrorCode::Unknown => Error::Corrupt(error.to_string()),
         _ => Error::Unavailable(error.to_string()),
+    }
+}
+
+/// The same for a connection that could not be opened: no file there, or none that may be written.
+pub(crate) fn at_opening(path: &Path, error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            Error::Unusable(format!("can't open {}: {error}", path.display()))
+        }
+        _ => from_sqlite(error),
     }
 }
 

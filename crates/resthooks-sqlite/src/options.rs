@@ -7,7 +7,8 @@ use resthooks::env::{Clock, SystemClock};
 /// How a store uses memory and disk. The defaults fit a server with a budget of some tens of megabytes.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many reads run at once; each may hold a connection with its own cache. At least 1.
+    /// How many of callers' reads run at once; each may hold a connection with its own cache. At least 1. The
+    /// engine's own reads have two more.
     pub readers: usize,
     /// The writer's page cache, in KiB.
     pub writer_cache_kib: u32,

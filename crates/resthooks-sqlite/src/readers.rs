@@ -35,11 +35,12 @@ struct Shelf {
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf, options: &Options) -> Arc<Self> {
+    /// At most so many connections, opened as they are needed.
+    pub(crate) fn new(path: PathBuf, options: &Options, most: usize) -> Arc<Self> {
         Arc::new(Self {
             path,
             cache_kib: options.reader_cache_kib,
-            permits: Arc::new(Semaphore::new(options.readers.max(1))),
+            permits: Arc::new(Semaphore::new(most.max(1))),
             log_permits: Arc::new(Semaphore::new(LOG_READERS)),
             shelf: Mutex::default(),
             returned: Condvar::new(),

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use resthooks::model::Timestamp;
 use resthooks::store::Error;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::failure::from_sqlite;
+use crate::failure::{at_opening, from_sqlite};
 
 /// "RHks": tells our files from other SQLite files.
 const APPLICATION_ID: i32 = 0x5248_6b73;
@@ -24,7 +25,9 @@ pub(crate) fn check(path: &Path) -> Result<(), Error> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let shown = path.display();
-    let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| at_opening(path, e))?;
+    // Closing must not move a write-ahead log that is not ours into the file.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(from_sqlite)?;
     let identity = identity(&connection).map_err(|e| match e.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Error::Unusable(format!("{shown} is not a SQLite file")),
         _ => from_sqlite(e),

@@ -13,6 +13,12 @@
 //!
 //! Nothing here knows a backend, and no test may pass because another one ran before it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of it is tests: a panic is how they fail"
+)]
+
 pub mod lab;
 mod suite;
 

@@ -144,7 +144,7 @@ pub async fn the_watermark_and_the_counters_are_kept(mut lab: Lab) {
 pub async fn commits_at_the_same_time_do_not_meet(lab: Lab) {
     let commits: Vec<_> = (0..40)
         .map(|n| {
-            let (store, events) = (lab.share(), vec![Arc::new(lab.event(&format!("a{}", n % 7), &[])); 1]);
+            let (store, events) = (lab.share(), vec![Arc::new(lab.event(&format!("a{}", n % 7), &[]))]);
             let batch = Arc::new(Batch { events, now: at(n), ..Batch::default() });
             tokio::spawn(async move { store.commit(batch).await })
         })

@@ -11,8 +11,9 @@ use super::account::holds_anything;
 use crate::failure::from_sqlite;
 use crate::writer::Work;
 
-/// The most rows that go in one step, whatever the number of events: one event may have thousands of deliveries.
-const ROWS: usize = 5_000;
+/// The most rows that go in one step, some ten milliseconds of work, whatever the number of events: one event may
+/// have thousands of deliveries.
+const ROWS: usize = 1_000;
 
 /// Starts it; `None` when the account holds nothing.
 pub(crate) fn begin_delete_account(

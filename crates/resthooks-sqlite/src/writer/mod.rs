@@ -50,7 +50,7 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         self.send(Box::new(Ask::new(action, reply)))?;
-        answer.await.map_err(|_| Error::Unavailable("its writer has stopped".to_owned()))?
+        answer.await.map_err(|_| Error::Unavailable("its writer broke off".to_owned()))?
     }
 
     fn send(&self, job: Box<dyn Job>) -> Result<(), Error> {

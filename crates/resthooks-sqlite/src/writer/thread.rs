@@ -1,5 +1,6 @@
 //! What the writer's thread does all day.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,7 +39,11 @@ impl Desk {
     /// Works until no more jobs can come.
     pub(super) fn work(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) -> Option<Connection> {
         while let Some(first) = jobs.blocking_recv() {
-            self.round(first, &mut jobs);
+            // A job that panics loses its transaction, whose askers are told by its being dropped; whoever comes
+            // after it must not pay for it. The connection went with the transaction, so nothing half done is left.
+            if catch_unwind(AssertUnwindSafe(|| self.round(first, &mut jobs))).is_err() {
+                tracing::error!("a write to the store panicked");
+            }
             if let Some(connection) = &self.connection {
                 self.pressure.relieve(connection);
             }

@@ -1,5 +1,7 @@
 //! The embedded store: the suite that every store passes, and what is this one's own.
 
+#![expect(clippy::unwrap_used, reason = "all of it is tests: a panic is how they fail")]
+
 mod conformance;
 mod disk;
 mod opening;

@@ -174,7 +174,7 @@ impl Trial {
             next_attempt_at: (status == DeliveryStatus::Scheduled).then(|| at(self.dice.millis(2_000))),
             attempts: if tried { made } else { made - 1 },
             automatic: known.map_or(0, |row| row.record.automatic),
-            attempt: tried.then(|| Attempt { manual: made % 3 == 0, ..attempt(made) }),
+            attempt: tried.then(|| Attempt { manual: made.is_multiple_of(3), ..attempt(made) }),
             keep_state: tried && self.dice.once_in(6),
         })
     }
