@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
 
+mod broken;
 mod cli;
 mod crash;
 mod delivery;
 mod demo;
+mod disk;
 mod idempotency;
 mod keys;
 mod pause;

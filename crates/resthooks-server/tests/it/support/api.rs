@@ -55,6 +55,10 @@ impl Api {
         Self { address, connection: None }
     }
 
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks; an error when the connection breaks before the answer is whole. What was asked may have happened then.
     pub(crate) fn ask(
         &mut self,

@@ -42,8 +42,6 @@ pub(crate) enum Reply {
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) message: Message,
-    /// On which connection, from 1.
-    pub(crate) connection: usize,
     pub(crate) at: Instant,
     /// Whether a 2xx was written to the end.
     pub(crate) acknowledged: bool,
@@ -80,7 +78,6 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     /// How many requests there were of each delivery.
     tries: Mutex<HashMap<String, usize>>,
-    connections: AtomicUsize,
     open: AtomicUsize,
     stopped: AtomicBool,
 }
@@ -143,7 +140,6 @@ impl Target {
             tls,
             received: Mutex::default(),
             tries: Mutex::default(),
-            connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -171,11 +167,6 @@ impl Target {
         self.shared.received.lock().unwrap().len()
     }
 
-    /// Connections that were made so far.
-    pub(crate) fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
-    }
-
     /// Connections that are open now.
     pub(crate) fn open(&self) -> usize {
         self.shared.open.load(Ordering::SeqCst)
@@ -201,38 +192,32 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let connection = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
         shared.open.fetch_add(1, Ordering::SeqCst);
         let shared = Arc::clone(shared);
         std::thread::spawn(move || {
             // A connection that breaks is what some of these targets are for.
-            let _ = serve(stream, connection, &shared);
+            let _ = serve(stream, &shared);
             shared.open.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }
 
-fn serve(stream: TcpStream, connection: usize, shared: &Shared) -> io::Result<()> {
+fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let raw = stream.try_clone()?;
     match &shared.tls {
-        None => converse(stream, &raw, connection, shared),
+        None => converse(stream, &raw, shared),
         Some(config) => {
             let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-            converse(StreamOwned::new(session, stream), &raw, connection, shared)
+            converse(StreamOwned::new(session, stream), &raw, shared)
         }
     }
 }
 
-fn converse(
-    stream: impl Read + Write,
-    raw: &TcpStream,
-    connection: usize,
-    shared: &Shared,
-) -> io::Result<()> {
+fn converse(stream: impl Read + Write, raw: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(message) = Message::read(&mut stream)? {
-        let request = Received { message, connection, at: now(), acknowledged: false };
+        let request = Received { message, at: now(), acknowledged: false };
         let before = shared.another(request.message.header("webhook-id").unwrap_or_default());
         let place = shared.keep(request.clone());
         let reply = (shared.answering)(&request, before);
