@@ -2,6 +2,9 @@
 //!
 //! Counts are checked on both sides: what the server says it delivered, and what the receiver got. One too many or too
 //! few is a failure of the run, not a figure.
+//!
+//! Beside the ratio of the rates stands the ratio of the processor time that a delivery takes, all processes together:
+//! on a machine that does other work at the same time it moves much less.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -16,8 +19,8 @@ use crate::report::{Row, Wanted};
 use crate::samples::Samples;
 use crate::server::{Binary, Server, metric};
 
-/// Subscriptions per event, each with what its ratio to the limit has to be.
-const FANS: [(u64, Option<f64>); 3] = [(1, Some(0.25)), (2, None), (10, Some(0.50))];
+/// What the ratio to the limit has to be with so many subscriptions per event.
+const WANTED: [(u64, f64); 2] = [(1, 0.25), (10, 0.50)];
 /// Each round must end within.
 const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
@@ -28,8 +31,11 @@ struct Fan {
     wanted: Option<f64>,
     rates: Samples,
     ratios: Samples,
+    cpu_ratios: Samples,
     accepting: Samples,
     scheduled: Samples,
+    per_commit: Samples,
+    connections: Samples,
     server_us: Samples,
     load_us: Samples,
     receiver_us: Samples,
@@ -45,6 +51,13 @@ struct Limit {
     request_bytes: Samples,
 }
 
+/// One round of the limit.
+#[derive(Debug, Clone, Copy)]
+struct Bare {
+    rate: f64,
+    cpu_us: f64,
+}
+
 /// Measures (a), and (c) if it is wanted.
 pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<Row>> {
     let mut receiver = Receiver::start()?;
@@ -56,14 +69,14 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
         false => None,
     };
     let mut limit = Limit::default();
-    let mut fans = FANS.map(|(subscriptions, wanted)| Fan { subscriptions, wanted, ..Fan::default() });
+    let mut fans: Vec<Fan> = options.subscriptions.iter().copied().map(Fan::new).collect();
     for round in 1..=options.rounds {
         let mut line = format!("(a) and (c), round {round} of {}:", options.rounds);
-        let rate = limit_round(&mut limit, &mut receiver, target, shape)?;
-        line += &format!(" limit {rate:.0}/s");
+        let bare = limit_round(&mut limit, &mut receiver, target, shape)?;
+        line += &format!(" limit {:.0}/s", bare.rate);
         for fan in &mut fans {
             let Some(server) = &mut server else { continue };
-            let ratio = fan.round(server, &mut receiver, options, rate)?;
+            let ratio = fan.round(server, &mut receiver, options, bare)?;
             line += &format!(", {} subscriptions {ratio:.3} of it", fan.subscriptions);
         }
         eprintln!("{line}");
@@ -78,9 +91,9 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
 /// A server with an account for each number of subscriptions.
 fn prepared(binary: &Binary, options: &Options, receiver: &Receiver) -> anyhow::Result<Server> {
     let mut server = Server::start(binary, options)?;
-    for (subscriptions, _) in FANS {
-        let account = account(subscriptions);
-        for number in 0..subscriptions {
+    for subscriptions in &options.subscriptions {
+        let account = account(*subscriptions);
+        for number in 0..*subscriptions {
             server.subscribe(&account, EVENT, &receiver.url(&format!("{account}-{number}")))?;
         }
     }
@@ -96,7 +109,7 @@ fn limit_round(
     receiver: &mut Receiver,
     target: SocketAddr,
     shape: Shape,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Bare> {
     receiver.reset()?;
     let cpu = Processors::now(&[std::process::id(), receiver.pid()])?;
     let round = limit::round(target, shape)?;
@@ -108,7 +121,7 @@ fn limit_round(
     limit.client_us.push(client);
     limit.receiver_us.push(receiving);
     limit.request_bytes.push(arrived.bytes as f64 / got as f64);
-    Ok(round.rate())
+    Ok(Bare { rate: round.rate(), cpu_us: client + receiving })
 }
 
 fn limit_rows(limit: &Limit, shape: Shape) -> Vec<Row> {
@@ -121,19 +134,25 @@ fn limit_rows(limit: &Limit, shape: Shape) -> Vec<Row> {
 }
 
 impl Fan {
+    fn new(subscriptions: u64) -> Self {
+        let wanted = WANTED.iter().find(|(of, _)| *of == subscriptions).map(|(_, ratio)| *ratio);
+        Self { subscriptions, wanted, ..Self::default() }
+    }
+
     /// One round; answers the ratio to the limit of the same round.
     fn round(
         &mut self,
         server: &mut Server,
         receiver: &mut Receiver,
         options: &Options,
-        limit: f64,
+        limit: Bare,
     ) -> anyhow::Result<f64> {
         let events = (options.events / self.subscriptions).max(1);
         let deliveries = events * self.subscriptions;
         let template = server.single(&account(self.subscriptions), EVENT);
         receiver.reset()?;
         let (delivered, scheduled) = (server.metric(metric::DELIVERED)?, server.metric(metric::SCHEDULED)?);
+        let commits = server.metric(metric::COMMITS)?;
         let cpu = Processors::now(&[server.pid(), std::process::id(), receiver.pid()])?;
         let begun = Instant::now();
         let outcome = load::run(server.address, &template, options.connections, Until::Count(events))?;
@@ -148,15 +167,19 @@ impl Fan {
         );
         let rate = deliveries as f64 / (ended - begun).as_secs_f64();
         self.rates.push(rate);
-        self.ratios.push(rate / limit);
+        self.ratios.push(rate / limit.rate);
+        self.cpu_ratios.push(limit.cpu_us / (serving + loading + receiving));
         self.accepting.push(outcome.rate());
         let scheduled = server.metric(metric::SCHEDULED)? - scheduled;
         self.scheduled.push(scheduled as f64 / deliveries as f64 * 100.0);
+        let commits = server.metric(metric::COMMITS)? - commits;
+        self.per_commit.push(events as f64 / commits as f64);
+        self.connections.push(arrived.connections as f64 / deliveries as f64 * 1000.0);
         self.server_us.push(serving);
         self.load_us.push(loading);
         self.receiver_us.push(receiving);
         self.request_bytes.push(arrived.bytes as f64 / deliveries as f64);
-        Ok(rate / limit)
+        Ok(rate / limit.rate)
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -170,8 +193,11 @@ impl Fan {
         vec![
             Row::new('c', name, "deliveries/s", &self.rates),
             ratio,
+            Row::new('c', "   of the limit, by processor time alone", "×", &self.cpu_ratios),
             Row::new('c', "   accepted meanwhile", "events/s", &self.accepting),
             Row::new('c', "   went through the store's queue", "%", &self.scheduled),
+            Row::new('c', "   events in a commit", "events", &self.per_commit),
+            Row::new('c', "   connections opened to targets", "/1000", &self.connections),
             Row::new('c', "   processor, server", "µs/delivery", &self.server_us),
             Row::new('c', "   processor, load generator", "µs/delivery", &self.load_us),
             Row::new('c', "   processor, receiver", "µs/delivery", &self.receiver_us),

@@ -44,9 +44,12 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
     let idle = memory_mib(server.pid(), "VmRSS")?;
     let mut rows = vec![
         Row::new('e', "start to ready", "ms", &starts).wanted(Wanted::AtMost(200.0)),
-        Row::once('e', "size of the binary", "MiB", binary.bytes()? as f64 / 1024.0 / 1024.0),
+        Row::once('e', "size of the binary", "MiB", mib(binary.bytes()?)),
         Row::once('e', "memory, idle", "MiB", idle).wanted(Wanted::AtMost(30.0)),
     ];
+    if let Some(bytes) = binary.stripped_bytes()? {
+        rows.push(Row::once('e', "   without debug information", "MiB", mib(bytes)));
+    }
     eprintln!("(e) memory under load");
     rows.extend(loaded(&mut server, options)?);
     drop(server);
@@ -54,6 +57,10 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
         rows.extend(backlog(binary, options)?);
     }
     Ok(rows)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0 / 1024.0
 }
 
 fn loaded(server: &mut Server, options: &Options) -> anyhow::Result<Vec<Row>> {

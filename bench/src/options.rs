@@ -19,6 +19,10 @@ pub(crate) struct Options {
     /// Deliveries per round of (c).
     #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     pub events: u64,
+    /// Subscriptions per event in (c): one run for each number.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 10],
+          value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub subscriptions: Vec<u64>,
     /// Connections of the load generator in (c).
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub connections: u32,

@@ -26,6 +26,7 @@ const MAX_HELD: usize = 10_000;
 struct Seen {
     requests: AtomicU64,
     bytes: AtomicU64,
+    connections: AtomicU64,
     timed: AtomicBool,
     latencies_us: Mutex<Vec<u64>>,
 }
@@ -52,6 +53,7 @@ impl Seen {
                 self.timed.store(command == "time", Ordering::Relaxed);
                 self.latencies_us.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 self.bytes.store(0, Ordering::Relaxed);
+                self.connections.store(0, Ordering::Relaxed);
                 self.requests.swap(0, Ordering::Relaxed).to_string()
             }
             "latencies" => {
@@ -60,7 +62,8 @@ impl Seen {
                 words.join(" ")
             }
             _ => {
-                format!("{} {}", self.requests.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+                let counts = [&self.requests, &self.bytes, &self.connections];
+                counts.map(|count| count.load(Ordering::Relaxed).to_string()).join(" ")
             }
         }
     }
@@ -101,6 +104,7 @@ async fn accept(listener: TcpListener, seen: Arc<Seen>) -> anyhow::Result<()> {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let seen = Arc::clone(&seen);
+        seen.connections.fetch_add(1, Ordering::Relaxed);
         // A connection that breaks shows in the counts.
         tokio::spawn(async move { drop(connection(stream, &seen).await) });
     }

@@ -26,6 +26,8 @@ pub(crate) struct Arrived {
     pub requests: u64,
     /// Their bytes, heads with them.
     pub bytes: u64,
+    /// Connections that were opened.
+    pub connections: u64,
 }
 
 impl Receiver {
@@ -70,8 +72,10 @@ impl Receiver {
     /// What has arrived.
     pub(crate) fn arrived(&mut self) -> anyhow::Result<Arrived> {
         let answer = self.ask("count")?;
-        let (requests, bytes) = answer.split_once(' ').context("the receiver answered nonsense")?;
-        Ok(Arrived { requests: requests.parse()?, bytes: bytes.parse()? })
+        let mut words = answer.split(' ');
+        let mut next =
+            || words.next().context("the receiver answered nonsense")?.parse::<u64>().context("no number");
+        Ok(Arrived { requests: next()?, bytes: next()?, connections: next()? })
     }
 
     /// Milliseconds from the sending of each event to its arrival.

@@ -36,6 +36,18 @@ impl Binary {
     pub(crate) fn bytes(&self) -> anyhow::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
+
+    /// Its size without what only debuggers read; nothing where there is no `strip`.
+    pub(crate) fn stripped_bytes(&self) -> anyhow::Result<Option<u64>> {
+        let folder = tempfile::tempdir()?;
+        let stripped = folder.path().join(NAME);
+        let mut command = Command::new("strip");
+        command.arg("-o").arg(&stripped).arg(&self.0).stdin(Stdio::null()).stderr(Stdio::null());
+        match command.status() {
+            Ok(status) if status.success() => Ok(Some(stripped.metadata()?.len())),
+            _ => Ok(None),
+        }
+    }
 }
 
 fn build(own: &Path) -> anyhow::Result<()> {

@@ -10,3 +10,5 @@ pub(crate) const SCHEDULED: &str = "resthooks_deliveries_total{status=\"schedule
 pub(crate) const IN_FLIGHT: &str = "resthooks_requests_in_flight";
 /// Deliveries that wait in the store.
 pub(crate) const WAITING: &str = "resthooks_deliveries_waiting";
+/// Transactions of the write path.
+pub(crate) const COMMITS: &str = "resthooks_commits_total";
