@@ -122,6 +122,33 @@ async fn a_connection_closed_while_idle_costs_no_request() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_closes_unannounced_is_given_no_chance_to_lose_a_request() {
+    let (closing, closed) = tokio::sync::watch::channel(());
+    let peer = Peer::start(move |mut link| {
+        let mut closed = closed.clone();
+        closed.mark_unchanged();
+        async move {
+            link.request().await;
+            link.write(OK).await;
+            closed.changed().await.unwrap();
+        }
+    })
+    .await;
+    let (client, clock) = turned_client();
+    answer(&client, &peer.target()).await;
+    assert_eq!(client.idle_connections(), 1);
+    closing.send_replace(());
+    settle().await;
+    for _ in 0..3 {
+        answer(&client, &peer.target()).await;
+        assert_eq!(client.idle_connections(), 0);
+    }
+    pass(&clock, Duration::from_secs(31)).await;
+    answer(&client, &peer.target()).await;
+    assert_eq!((client.idle_connections(), peer.connections()), (1, 5), "it may have changed its ways");
+}
+
+#[tokio::test]
 async fn a_connection_that_speaks_unasked_is_left() {
     let peer = Peer::start(|mut link| async move {
         link.request().await;
@@ -233,4 +260,11 @@ async fn retry_after_is_read_by_the_clock_given() {
         let (client, _clock) = turned_client();
         assert_eq!(answer(&client, &peer.target()).await.retry_after, Some(Duration::from_secs(seconds)));
     }
+}
+
+#[tokio::test]
+async fn a_post_is_small_while_it_waits() {
+    let (client, target) = (client(), target("http://127.0.0.1:1/"));
+    let post = client.post(&target, http::HeaderMap::new(), Body::default());
+    assert!(size_of_val(&post) <= 3072, "{} bytes for each request in flight", size_of_val(&post));
 }

@@ -17,6 +17,7 @@ use super::{Answer, Body, Exchange, Failure, SetupError, Target, tls};
 use crate::deliver::guard::Policy;
 use crate::deliver::resolver::Resolver;
 use crate::env::Clock;
+use crate::model::ErrorClass;
 
 /// What a client is made of.
 #[derive(Debug, Clone)]
@@ -161,36 +162,65 @@ impl Client {
         by: Deadlines,
     ) -> Option<Ended> {
         let address = Some(connection.address());
+        let answer = match connection {
+            Connection::Http1(connection) => self.send_http1(target, connection, place, by).await?,
+            Connection::Http2(connection) => self.send_http2(target, connection, place, by).await?,
+        };
+        Some((address, answer))
+    }
+
+    async fn send_http1(
+        &self,
+        target: &Parts,
+        connection: Box<H1>,
+        place: &mut Place,
+        by: Deadlines,
+    ) -> Option<Result<Answer, Failure>> {
         let request = place.as_mut()?;
-        match connection {
-            Connection::Http1(connection) => {
-                request.headers_mut().insert(HOST, target.host_header.clone());
-                *request.uri_mut() = target.path.clone();
-                match connection.send(place, by).await {
-                    Sent::Answered(answer, reusable) => {
-                        if let Some(connection) = reusable {
-                            self.pool.put(&target.origin, connection, self.clock.monotonic());
-                        }
-                        Some((address, Ok(answer)))
-                    }
-                    Sent::Failed(failure) => Some((address, Err(failure))),
-                    Sent::Unsent => None,
+        request.headers_mut().insert(HOST, target.host_header.clone());
+        *request.uri_mut() = target.path.clone();
+        let started = by.total_at.saturating_sub(by.total);
+        let is_on_trial = connection.is_on_trial(started);
+        let sent = connection.send(place, by).await;
+        let is_broken = match &sent {
+            Sent::Answered(..) => false,
+            Sent::Failed(failure) => failure.class == ErrorClass::Reset,
+            Sent::Unsent => true,
+        };
+        if is_on_trial && is_broken {
+            self.pool.distrust(&target.origin, started);
+        }
+        match sent {
+            Sent::Answered(answer, reusable) => {
+                if let Some(connection) = reusable {
+                    self.pool.put(&target.origin, connection, self.clock.monotonic());
                 }
+                Some(Ok(answer))
             }
-            Connection::Http2(connection) => {
-                // The authority says it; beside it a host header is only a chance to differ.
-                request.headers_mut().remove(HOST);
-                *request.uri_mut() = target.absolute.clone();
-                let sent = connection.clone().send(place, &self.clock, by).await;
-                if matches!(sent, Sent::Unsent) || connection.is_closed() {
-                    self.pool.forget(&target.origin, &connection);
-                }
-                match sent {
-                    Sent::Answered(answer, _) => Some((address, Ok(answer))),
-                    Sent::Failed(failure) => Some((address, Err(failure))),
-                    Sent::Unsent => None,
-                }
-            }
+            Sent::Failed(failure) => Some(Err(failure)),
+            Sent::Unsent => None,
+        }
+    }
+
+    async fn send_http2(
+        &self,
+        target: &Parts,
+        connection: H2,
+        place: &mut Place,
+        by: Deadlines,
+    ) -> Option<Result<Answer, Failure>> {
+        let request = place.as_mut()?;
+        // The authority says it; beside it a host header is only a chance to differ.
+        request.headers_mut().remove(HOST);
+        *request.uri_mut() = target.absolute.clone();
+        let sent = connection.clone().send(place, &self.clock, by).await;
+        if matches!(sent, Sent::Unsent) || connection.is_closed() {
+            self.pool.forget(&target.origin, &connection);
+        }
+        match sent {
+            Sent::Answered(answer, _) => Some(Ok(answer)),
+            Sent::Failed(failure) => Some(Err(failure)),
+            Sent::Unsent => None,
         }
     }
 }

@@ -24,6 +24,9 @@ use super::stream::{Allowance, Stream, Transport};
 use super::{Answer, Body, Failure};
 use crate::env::Clock;
 
+/// How long a peer is expected to keep a connection open that it has not said it would close.
+const TRIAL: Duration = Duration::from_secs(1);
+
 /// The moments of the monotonic clock by which an answer must have come.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadlines {
@@ -72,6 +75,7 @@ pub(super) struct H1 {
     clock: Arc<dyn Clock>,
     pub(super) address: SocketAddr,
     pub(super) idle_since: Duration,
+    answers: u64,
 }
 
 impl std::fmt::Debug for H1 {
@@ -97,7 +101,13 @@ impl H1 {
         let idle_since = Duration::ZERO;
         let (gate, waker) = Gate::new();
         let wire = Wire { driver: Some(driver), gate, waker };
-        Ok(Box::new(Self { sender, wire, allowance, alarm, clock, address, idle_since }))
+        Ok(Box::new(Self { sender, wire, allowance, alarm, clock, address, idle_since, answers: 0 }))
+    }
+
+    /// Whether it has carried one request alone, not long before `now`. If it breaks now, its peer never meant it to
+    /// carry another.
+    pub(super) fn is_on_trial(&self, now: Duration) -> bool {
+        self.answers == 1 && now.saturating_sub(self.idle_since) < TRIAL
     }
 
     /// Sends a request and reads its answer.
@@ -112,6 +122,7 @@ impl H1 {
         if is_whole {
             kept.complete();
         }
+        self.answers += 1;
         let answer = Answer::new(&head, kept, &*self.clock);
         Sent::Answered(answer, (is_whole && self.is_idle()).then_some(self))
     }

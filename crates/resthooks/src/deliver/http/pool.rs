@@ -12,6 +12,9 @@ use super::h1::H1;
 use super::h2::H2;
 use crate::env::Clock;
 
+/// How long no connection of an origin is kept that closes them unannounced.
+const DISTRUST: Duration = Duration::from_secs(30);
+
 /// How many connections are kept, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -48,6 +51,8 @@ struct State {
 struct Origin {
     http1: Vec<Box<H1>>,
     http2: Option<H2>,
+    /// Nothing is kept before this moment: the peer has closed a connection right after its answer, unannounced.
+    kept_from: Duration,
 }
 
 impl Pool {
@@ -82,6 +87,7 @@ impl Pool {
         let mut state = self.lock();
         let has_room = state.count < self.bounds.total;
         let displaced = match state.origins.get_mut(origin) {
+            Some(kept) if now < kept.kept_from => Some(connection),
             Some(kept) if has_room && kept.http1.len() < self.bounds.per_origin => {
                 kept.http1.push(connection);
                 None
@@ -92,7 +98,7 @@ impl Pool {
                 Some(kept.http1.remove(0))
             }
             None if has_room && self.bounds.per_origin > 0 => {
-                let kept = Origin { http1: vec![connection], http2: None };
+                let kept = Origin { http1: vec![connection], ..Origin::default() };
                 state.origins.insert(Arc::clone(origin), kept);
                 None
             }
@@ -131,6 +137,18 @@ impl Pool {
         }
     }
 
+    /// Keeps nothing of this origin for a while. A peer that closes after every answer without saying so may close
+    /// while the next request is on its way, which would then be lost for all that is known.
+    pub(super) fn distrust(self: &Arc<Self>, origin: &Arc<str>, now: Duration) {
+        let mut state = self.lock();
+        let distrusted = state.origins.entry(Arc::clone(origin)).or_default();
+        distrusted.kept_from = now + DISTRUST;
+        let left = std::mem::take(&mut distrusted.http1);
+        state.count -= left.len();
+        self.sweep_later(state);
+        drop(left);
+    }
+
     /// How many connections are kept.
     pub(super) fn len(&self) -> usize {
         self.lock().count
@@ -138,7 +156,8 @@ impl Pool {
 
     /// Closes what has been idle for too long; answers whether anything is left.
     fn sweep(&self) -> bool {
-        let fresh_since = self.clock.monotonic().saturating_sub(self.bounds.idle_timeout);
+        let now = self.clock.monotonic();
+        let fresh_since = now.saturating_sub(self.bounds.idle_timeout);
         let mut expired: Vec<Box<H1>> = Vec::new();
         let mut closed: Vec<H2> = Vec::new();
         let mut state = self.lock();
@@ -146,17 +165,17 @@ impl Pool {
             let old = kept.http1.partition_point(|connection| connection.idle_since < fresh_since);
             expired.extend(kept.http1.drain(..old));
             closed.extend(kept.http2.take_if(|shared| shared.used_at < fresh_since || shared.is_closed()));
-            !kept.http1.is_empty() || kept.http2.is_some()
+            !kept.http1.is_empty() || kept.http2.is_some() || now < kept.kept_from
         });
         state.count -= expired.len() + closed.len();
-        state.is_swept = state.count > 0;
+        state.is_swept = !state.origins.is_empty();
         state.is_swept
     }
 
     /// Sees to it that a task closes idle connections while there are any: nobody polls them, so that one that its
     /// peer has closed would otherwise hold its socket until its origin is asked again.
     fn sweep_later(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.is_swept || state.count == 0 {
+        if state.is_swept || state.origins.is_empty() {
             return;
         }
         state.is_swept = true;
