@@ -1,7 +1,7 @@
 //! Reading, beside the writer: a few connections that can't write, lent to blocking threads.
 //!
 //! A read sees everything that was committed before it was asked, and one state of it however many statements it
-//! takes. It never waits for the writer, only for another read when all connections are lent.
+//! takes. It never waits for the writer, only for another read when as many as may are under way.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,8 @@ use crate::Options;
 use crate::connection::open_reading;
 use crate::failure::{closed, from_sqlite};
 
-/// Connections for the engine's own reads, beside those for callers'.
+/// How many of the engine's own reads run at once, beside callers': one that looks up ids, one that takes what is
+/// due.
 const LOG_READERS: usize = 2;
 
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Readers {
     path: PathBuf,
     cache_kib: u32,
     permits: Arc<Semaphore>,
-    /// For the engine's own reads: they never wait for callers' slow ones.
+    /// For the engine's own reads: callers' lists, however slow, must not hold up what is accepted and sent.
     log_permits: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     returned: Condvar,
@@ -35,12 +36,12 @@ struct Shelf {
 }
 
 impl Readers {
-    /// At most so many connections, opened as they are needed.
-    pub(crate) fn new(path: PathBuf, options: &Options, most: usize) -> Arc<Self> {
+    /// Connections are opened as they are needed.
+    pub(crate) fn new(path: PathBuf, options: &Options) -> Arc<Self> {
         Arc::new(Self {
             path,
             cache_kib: options.reader_cache_kib,
-            permits: Arc::new(Semaphore::new(most.max(1))),
+            permits: Arc::new(Semaphore::new(options.readers.max(1))),
             log_permits: Arc::new(Semaphore::new(LOG_READERS)),
             shelf: Mutex::default(),
             returned: Condvar::new(),

@@ -20,9 +20,6 @@ use crate::readers::Readers;
 use crate::writer::{Desk, Writer};
 use crate::{Options, control, history, log, schema};
 
-/// Connections for the engine's own reads: one for ids that are looked up, one for what is due.
-const ENGINE_READERS: usize = 2;
-
 /// A store in one SQLite file, owned by one process.
 ///
 /// ```no_run
@@ -38,9 +35,6 @@ const ENGINE_READERS: usize = 2;
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
-    /// For the engine: callers' lists, however long they take, must not hold up what is accepted and sent.
-    engine_readers: Arc<Readers>,
-    /// For callers.
     readers: Arc<Readers>,
     checkpointer: Checkpointer,
     lock: Mutex<Option<Lock>>,
@@ -61,10 +55,9 @@ impl SqliteStore {
         schema::migrate(&mut first, options.clock.now())?;
         let (pressure, woken) = Pressure::new(&options);
         let checkpointer = Checkpointer::start(path.clone(), options.clone(), Arc::clone(&pressure), woken)?;
-        let engine_readers = Readers::new(path.clone(), &options, ENGINE_READERS);
-        let readers = Readers::new(path.clone(), &options, options.readers);
+        let readers = Readers::new(path.clone(), &options);
         let writer = Writer::start(Desk::new(path, options, pressure)?)?;
-        Ok(Self { writer, engine_readers, readers, checkpointer, lock: Mutex::new(Some(lock)) })
+        Ok(Self { writer, readers, checkpointer, lock: Mutex::new(Some(lock)) })
     }
 
     /// Refuses further work, finishes what was asked, moves everything into the file and lets others open it.
@@ -77,7 +70,6 @@ impl SqliteStore {
             return Ok(());
         };
         self.readers.close();
-        self.engine_readers.close();
         let connection = self.writer.close();
         self.checkpointer.close();
         let moved = connection.as_ref().map_or(Ok(()), truncate);
@@ -110,12 +102,12 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
 #[async_trait]
 impl Log for SqliteStore {
     async fn position(&self) -> Result<Position, Error> {
-        self.engine_readers.ask_for_log(log::position).await
+        self.readers.ask_for_log(log::position).await
     }
 
     async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error> {
         let ids = ids.to_vec();
-        self.engine_readers.ask_for_log(move |connection| log::find_ids(connection, &ids)).await
+        self.readers.ask_for_log(move |connection| log::find_ids(connection, &ids)).await
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, Error> {
@@ -128,17 +120,15 @@ impl Log for SqliteStore {
         through: EventSeq,
         limit: usize,
     ) -> Result<Vec<Unrecorded>, Error> {
-        self.engine_readers
-            .ask_for_log(move |connection| log::unrecorded(connection, after, through, limit))
-            .await
+        self.readers.ask_for_log(move |connection| log::unrecorded(connection, after, through, limit)).await
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
-        self.engine_readers.ask_for_log(log::backlog).await
+        self.readers.ask_for_log(log::backlog).await
     }
 
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error> {
-        self.engine_readers.ask_for_log(move |connection| log::lease_due(connection, &ask)).await
+        self.readers.ask_for_log(move |connection| log::lease_due(connection, &ask)).await
     }
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {
