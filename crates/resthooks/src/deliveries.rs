@@ -19,6 +19,9 @@ use crate::model::{
 };
 use crate::store::{DeliveryFilter, Page, Record};
 
+/// A delivery that is recorded again each time it is read is shown as it is after so many.
+const READ_AGAIN: usize = 3;
+
 /// Which deliveries to list, in public ids.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryQuery {
@@ -78,8 +81,16 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delivery(&self, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
-        let found = self.find(scope, id).await?;
-        let attempts = self.core.store.attempts(found.delivery.key).await?;
+        let mut found = self.find(scope, id).await?;
+        let mut attempts = self.core.store.attempts(found.delivery.key).await?;
+        // An attempt that was recorded between the two reads shows in the second one alone: then the delivery is old.
+        for _ in 0..READ_AGAIN {
+            if usize::try_from(found.delivery.attempts).is_ok_and(|count| count == attempts.len()) {
+                break;
+            }
+            found = self.find(scope, id).await?;
+            attempts = self.core.store.attempts(found.delivery.key).await?;
+        }
         Ok((found.delivery, attempts))
     }
 

@@ -1,0 +1,13 @@
+//! The running engine on the embedded store and over real sockets, where time matters: its clock stands still until a
+//! test turns it, so that days pass in no time and nothing depends on how busy the machine is.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
+
+mod disabled;
+mod fairness;
+mod reading;
+mod retry_after;
+mod rotation;
+mod schedule;
+mod target;
+mod timeouts;
+mod world;
