@@ -83,7 +83,7 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
     }
     let mut rows = limit_rows(&limit, shape);
     if server.is_some() {
-        rows.extend(fans.iter().flat_map(Fan::rows));
+        rows.extend(fans.iter().flat_map(|fan| fan.rows(options.connections)));
     }
     Ok(rows)
 }
@@ -182,14 +182,14 @@ impl Fan {
         Ok(rate / limit.rate)
     }
 
-    fn rows(&self) -> Vec<Row> {
+    fn rows(&self, connections: u32) -> Vec<Row> {
         let many = if self.subscriptions == 1 { "subscription" } else { "subscriptions" };
         let ratio = Row::new('c', "   of the limit", "×", &self.ratios);
         let ratio = match self.wanted {
             Some(bound) => ratio.wanted(Wanted::AtLeast(bound)),
             None => ratio,
         };
-        let name = format!("end to end, {} {many}", self.subscriptions);
+        let name = format!("end to end, {} {many}, {connections} connections in", self.subscriptions);
         vec![
             Row::new('c', name, "deliveries/s", &self.rates),
             ratio,

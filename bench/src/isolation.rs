@@ -1,7 +1,10 @@
 //! (f) One target that hangs, with a queue of its own, must not delay another's deliveries: not even of the same account.
+//!
+//! The disk is watched beside both halves: a p99 that a slow disk has made says nothing of targets.
 
 use std::time::{Duration, Instant};
 
+use crate::disk;
 use crate::latency::at_rate;
 use crate::load::{self, Until};
 use crate::options::Options;
@@ -31,13 +34,13 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
     server.subscribe("quick", HUNG_EVENT, &receiver.hanging_url())?;
     at_rate(&server, &mut receiver, WARM_UP)?;
     eprintln!("(f) another target's latency, without one that hangs");
-    let (alone, _) = at_rate(&server, &mut receiver, TIME)?;
+    let ((alone, _), disk_alone) = disk::beside(server.folder(), || at_rate(&server, &mut receiver, TIME))?;
     let begun = Instant::now();
     let batch = server.batch("quick", HUNG_EVENT, BATCH);
     load::run(server.address, &batch, 1, Until::Count(HUNG / BATCH as u64))?;
     server.wait_for(metric::IN_FLIGHT, 1, TIME)?;
     eprintln!("(f) the same with {HUNG} events queued for one that hangs ({:.1?})", begun.elapsed());
-    let (beside, _) = at_rate(&server, &mut receiver, TIME)?;
+    let ((beside, _), disk_beside) = disk::beside(server.folder(), || at_rate(&server, &mut receiver, TIME))?;
     let of = |samples: &Samples, share| samples.quantile(share).unwrap_or(f64::NAN);
     let row = |name: &str, figure| Row::once('f', name, "ms", figure);
     let added = of(&beside, 0.99) - of(&alone, 0.99);
@@ -47,6 +50,9 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
         row("POST to arrival, p50, beside a target that hangs", of(&beside, 0.5)),
         row("POST to arrival, p99, beside a target that hangs", of(&beside, 0.99)),
         row("   added to the p99", added).wanted(Wanted::AtMost(MAY_ADD_MS)),
+        row("   the slowest, alone", of(&alone, 1.0)),
         row("   the slowest, beside a target that hangs", of(&beside, 1.0)),
+        row("the disk's own fdatasync meanwhile, p99, alone", of(&disk_alone, 0.99)),
+        row("the disk's own fdatasync meanwhile, p99, beside", of(&disk_beside, 0.99)),
     ])
 }

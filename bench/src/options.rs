@@ -24,7 +24,7 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub subscriptions: Vec<u64>,
     /// Connections of the load generator in (c).
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub connections: u32,
     /// Parts to run.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::A, Part::B, Part::C, Part::D, Part::E, Part::F])]
