@@ -19,7 +19,7 @@ use crate::support::{Answer, Api, Chance, Server, Setup, eventually, now, pass, 
 
 const CLIENTS: usize = 32;
 /// Events that each client sends until they are accepted.
-const EVENTS: usize = 160;
+const EVENTS: usize = 250;
 const KILLS: usize = 24;
 const ACCOUNTS: usize = 4;
 /// How long the backlog may take once nobody kills any more.
@@ -184,7 +184,9 @@ fn kill_again_and_again(
                 accepted => Err(format!("{accepted} of {enough} events were accepted\n{}", server.log())),
             });
         }
-        pass(Duration::from_micros(chance.below(40_000)));
+        // Some live long enough to save how far everything is recorded, the others die with that in memory.
+        let at_most = if kill % 4 == 0 { 1_800_000 } else { 40_000 };
+        pass(Duration::from_micros(chance.below(at_most)));
         *world.address.lock().unwrap() = None;
         server.kill();
         // What the killed one sent has been taken in before the next one sends: only so can it be told which of

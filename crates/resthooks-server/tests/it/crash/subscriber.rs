@@ -77,6 +77,10 @@ impl Temper {
         match self {
             Self::Failing(percent) if chance.percent(percent) => Reply::Status(500),
             Self::Resetting(percent) if chance.percent(percent) => Reply::Reset,
+            // Now and then so slow that the watermark is saved while it is awaited.
+            Self::Slow if chance.percent(2) => {
+                Reply::After(Duration::from_millis(500 + chance.below(1500)), 200)
+            }
             Self::Slow => Reply::After(Duration::from_millis(chance.below(20)), 200),
             _ => Reply::Status(200),
         }

@@ -237,7 +237,7 @@ fn perform(stream: &mut impl Write, raw: &TcpStream, reply: &Reply) -> io::Resul
             return Ok((200..300).contains(status));
         }
         Reply::After(time, status) => {
-            pass(*time);
+            dawdle(raw, *time)?;
             *status
         }
         Reply::Reset => return reset(raw),
@@ -270,6 +270,22 @@ fn head(stream: &mut impl Write, status: u16, headers: &str) -> io::Result<()> {
 fn reset(raw: &TcpStream) -> io::Result<bool> {
     setsockopt(raw, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
     Err(io::ErrorKind::ConnectionReset.into())
+}
+
+/// Lets time pass, unless the other side goes away meanwhile.
+fn dawdle(raw: &TcpStream, time: Duration) -> io::Result<()> {
+    if time.is_zero() {
+        return Ok(());
+    }
+    raw.set_read_timeout(Some(time))?;
+    let waited = raw.peek(&mut [0]);
+    raw.set_read_timeout(None)?;
+    match waited {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => Err(io::Error::other("a request came before the one before it was answered")),
+        Err(error) => Err(error),
+    }
 }
 
 fn hang(raw: &TcpStream) -> io::Result<bool> {
