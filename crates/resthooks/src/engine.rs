@@ -150,7 +150,8 @@ impl Options {
             http::Options::new(self.targets.clone(), Arc::clone(&self.resolver), Arc::clone(&self.clock));
         options.connect_timeout = self.connect_timeout;
         options.total_timeout = self.attempt_timeout;
-        options.max_idle_per_origin = self.max_in_flight_per_target.max(options.max_idle_per_origin);
+        // As many as may be in use: many subscriptions may share an origin, and what is idle is closed soon.
+        options.max_idle_per_origin = self.max_in_flight;
         options.max_idle_total = self.max_in_flight.max(options.max_idle_total);
         options.extra_roots = self.extra_roots.iter().map(|der| der.clone().into()).collect();
         Client::new(options).map_err(|e| Error::field("extra_roots", e.to_string()))

@@ -19,6 +19,9 @@ const HOOK_EVENT: HeaderName = HeaderName::from_static("x-hook-event");
 const HOOK_SEQUENCE: HeaderName = HeaderName::from_static("x-hook-sequence");
 const HOOK_ATTEMPT: HeaderName = HeaderName::from_static("x-hook-attempt");
 
+/// Headers that are added to the prepared ones here, and by the client.
+const ADDED_HEADERS: usize = 12;
+
 /// What to send.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
@@ -70,7 +73,11 @@ fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -
     let seconds = now.as_secs().to_string();
     let chunks: Vec<&[u8]> = body.iter().map(AsRef::as_ref).collect();
     let signing = || live.prepared.keys.iter().filter(|key| key.signs_at(now));
-    let mut headers = live.prepared.headers.clone();
+    // Not a clone: that has no room for what is added.
+    let mut headers = HeaderMap::with_capacity(live.prepared.headers.len() + ADDED_HEADERS);
+    for (name, value) in &live.prepared.headers {
+        headers.append(name.clone(), value.clone());
+    }
     headers.insert(WEBHOOK_SIGNATURE, sign::standard_signatures(signing(), &id, &seconds, &chunks));
     for key in signing() {
         headers.append(HOOK_SIGNATURE, key.hook_signature(&chunks));

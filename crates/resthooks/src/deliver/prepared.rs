@@ -48,8 +48,7 @@ impl Prepared {
 }
 
 fn constant_headers(subscription: &Subscription) -> HeaderMap {
-    // Room for the headers of one attempt, so that adding them does not grow the map.
-    let mut headers = HeaderMap::with_capacity(16 + subscription.headers.len());
+    let mut headers = HeaderMap::new();
     for (name, value) in &subscription.headers {
         // Checked when the subscription was written; what no longer passes is left out rather than sent crooked.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {

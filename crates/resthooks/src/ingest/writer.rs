@@ -404,7 +404,9 @@ fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first
     let mut tracker = core.writer.tracker();
     events.iter().for_each(|e| tracker.appended(e.seq, e.event.matched.len()));
     drop(tracker);
-    events.iter().for_each(|e| core.writer.fan_out().push(e.clone(), e.event.matched.clone()));
+    let mut line = core.writer.fan_out();
+    events.iter().for_each(|e| line.push(e.clone(), e.event.matched.clone()));
+    drop(line);
     fan_out(core);
     for append in appends {
         let own = events.iter().skip(append.first).take(append.count);
