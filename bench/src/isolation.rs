@@ -2,7 +2,7 @@
 //!
 //! The disk is watched beside both halves: a p99 that a slow disk has made says nothing of targets.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::disk;
 use crate::latency::at_rate;
@@ -20,9 +20,13 @@ const HUNG: u64 = 10_000;
 const BATCH: usize = 1000;
 /// Their type.
 const HUNG_EVENT: &str = "contact.delete";
-/// Longer than an attempt may take, so that timeouts and what they start are seen too.
-const TIME: Duration = Duration::from_secs(20);
+/// Slices of time, each with figures of its own: what the disk or the machine does to one of them, the median leaves
+/// out. Together they are longer than an attempt may take, so that timeouts and what they start are seen too.
+const SLICES: usize = 3;
+const SLICE: Duration = Duration::from_secs(7);
 const WARM_UP: Duration = Duration::from_secs(1);
+/// Until the hanging target has its first request.
+const LONGEST_START: Duration = Duration::from_secs(20);
 /// What the hanging target may add to the p99.
 const MAY_ADD_MS: f64 = 20.0;
 
@@ -34,25 +38,48 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
     server.subscribe("quick", HUNG_EVENT, &receiver.hanging_url())?;
     at_rate(&server, &mut receiver, WARM_UP)?;
     eprintln!("(f) another target's latency, without one that hangs");
-    let ((alone, _), disk_alone) = disk::beside(server.folder(), || at_rate(&server, &mut receiver, TIME))?;
-    let begun = Instant::now();
+    let alone = Half::measure(&server, &mut receiver)?;
     let batch = server.batch("quick", HUNG_EVENT, BATCH);
     load::run(server.address, &batch, 1, Until::Count(HUNG / BATCH as u64))?;
-    server.wait_for(metric::IN_FLIGHT, 1, TIME)?;
-    eprintln!("(f) the same with {HUNG} events queued for one that hangs ({:.1?})", begun.elapsed());
-    let ((beside, _), disk_beside) = disk::beside(server.folder(), || at_rate(&server, &mut receiver, TIME))?;
-    let of = |samples: &Samples, share| samples.quantile(share).unwrap_or(f64::NAN);
-    let row = |name: &str, figure| Row::once('f', name, "ms", figure);
-    let added = of(&beside, 0.99) - of(&alone, 0.99);
-    Ok(vec![
-        row("POST to arrival, p50, alone", of(&alone, 0.5)),
-        row("POST to arrival, p99, alone", of(&alone, 0.99)),
-        row("POST to arrival, p50, beside a target that hangs", of(&beside, 0.5)),
-        row("POST to arrival, p99, beside a target that hangs", of(&beside, 0.99)),
-        row("   added to the p99", added).wanted(Wanted::AtMost(MAY_ADD_MS)),
-        row("   the slowest, alone", of(&alone, 1.0)),
-        row("   the slowest, beside a target that hangs", of(&beside, 1.0)),
-        row("the disk's own fdatasync meanwhile, p99, alone", of(&disk_alone, 0.99)),
-        row("the disk's own fdatasync meanwhile, p99, beside", of(&disk_beside, 0.99)),
-    ])
+    server.wait_for(metric::IN_FLIGHT, 1, LONGEST_START)?;
+    eprintln!("(f) the same with {HUNG} events queued for one that hangs");
+    let beside = Half::measure(&server, &mut receiver)?;
+    let added = beside.p99.median() - alone.p99.median();
+    let mut rows = alone.rows("alone");
+    rows.extend(beside.rows("beside a target that hangs"));
+    rows.push(Row::once('f', "added to the p99", "ms", added).wanted(Wanted::AtMost(MAY_ADD_MS)));
+    Ok(rows)
+}
+
+/// The figures of each slice, with or without the target that hangs.
+#[derive(Debug, Default)]
+struct Half {
+    p50: Samples,
+    p99: Samples,
+    slowest: Samples,
+    disk_p99: Samples,
+}
+
+impl Half {
+    fn measure(server: &Server, receiver: &mut Receiver) -> anyhow::Result<Self> {
+        let mut half = Self::default();
+        for _ in 0..SLICES {
+            let ((arrivals, _), disk) = disk::beside(server.folder(), || at_rate(server, receiver, SLICE))?;
+            let of = |samples: &Samples, share| samples.quantile(share).unwrap_or(f64::NAN);
+            half.p50.push(of(&arrivals, 0.5));
+            half.p99.push(of(&arrivals, 0.99));
+            half.slowest.push(of(&arrivals, 1.0));
+            half.disk_p99.push(of(&disk, 0.99));
+        }
+        Ok(half)
+    }
+
+    fn rows(&self, how: &str) -> Vec<Row> {
+        vec![
+            Row::new('f', format!("POST to arrival, p50, {how}"), "ms", &self.p50),
+            Row::new('f', format!("POST to arrival, p99, {how}"), "ms", &self.p99),
+            Row::new('f', "   the slowest", "ms", &self.slowest),
+            Row::new('f', "   the disk's own fdatasync meanwhile, p99", "ms", &self.disk_p99),
+        ]
+    }
 }

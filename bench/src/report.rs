@@ -158,8 +158,8 @@ fn figure(value: f64) -> String {
     if size < 100.0 {
         return format!("{value:.1}");
     }
-    let digits = format!("{value:.0}");
-    let mut grouped = String::new();
+    let digits = format!("{size:.0}");
+    let mut grouped = String::from(if value < 0.0 { "-" } else { "" });
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        let shown = [0.254, 12.34, 123.4, 1234.5, 1_234_567.0, f64::NAN].map(figure);
-        assert_eq!(shown, ["0.25", "12.3", "123", "1,234", "1,234,567", "–"]);
+        let shown = [0.254, 12.34, 123.4, 1234.5, 1_234_567.0, -218.0, f64::NAN].map(figure);
+        assert_eq!(shown, ["0.25", "12.3", "123", "1,234", "1,234,567", "-218", "–"]);
     }
 
     #[test]
