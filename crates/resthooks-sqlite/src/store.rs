@@ -51,6 +51,7 @@ impl SqliteStore {
         let path = resolve(path.as_ref())?;
         let lock = Lock::take(&path)?;
         schema::check(&path)?;
+        private_file(&path).map_err(|e| Error::Unusable(format!("can't open {}: {e}", path.display())))?;
         let mut first = open_writing(&path, options.writer_cache_kib, &options)?;
         schema::migrate(&mut first, options.clock.now())?;
         let (pressure, woken) = Pressure::new(&options);
@@ -255,4 +256,14 @@ impl History for SqliteStore {
     async fn attempts(&self, key: DeliveryKey) -> Result<Vec<Attempt>, Error> {
         self.readers.ask(move |connection| history::attempts(connection, key)).await
     }
+}
+
+/// Makes the store's file, if it is not there, so that its owner alone can read it: signing secrets lie in it. SQLite
+/// gives its other files the same mode.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

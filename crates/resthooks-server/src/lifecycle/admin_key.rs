@@ -2,12 +2,9 @@
 
 use resthooks::model::{ApiKey, KeyHash, KeyRole};
 use resthooks::store::Page;
-use resthooks::{Error, Hooks};
+use resthooks::{Error, Hooks, NewKey};
 
 use crate::settings::DEV_ADMIN_KEY;
-
-/// What the engine names a key that was given.
-const GIVEN: &str = "given at start";
 
 /// Makes the key that was given the provider's, in place of one that was given before; without one, makes one unless
 /// there is one. Answers a key that it made.
@@ -26,7 +23,8 @@ pub(super) async fn ensure(hooks: &Hooks, given: Option<&str>) -> Result<Option<
     };
     if hooks.authenticate(given).is_none() {
         // The old one goes first: a crash in between leaves none, and the next start comes by here again.
-        revoke(hooks, |key| key.role == KeyRole::Provider && key.name.as_deref() == Some(GIVEN)).await?;
+        revoke(hooks, |key| key.role == KeyRole::Provider && key.name.as_deref() == Some(NewKey::GIVEN))
+            .await?;
     }
     hooks.ensure_provider_key(given).await?;
     Ok(None)

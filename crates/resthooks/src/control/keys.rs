@@ -24,6 +24,11 @@ pub struct NewKey {
     pub key: String,
 }
 
+impl NewKey {
+    /// The name of a provider's key that the operator gave, see [`Hooks::ensure_provider_key`]. No other key gets it.
+    pub const GIVEN: &'static str = "given at start";
+}
+
 impl std::fmt::Debug for NewKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewKey").field("stored", &self.stored).field("key", &"…").finish()
@@ -38,6 +43,9 @@ impl Hooks {
     pub async fn create_key(&self, role: KeyRole, name: Option<String>) -> Result<NewKey, Error> {
         let mut findings = Findings::default();
         findings.check_text("name", name.as_deref(), MAX_KEY_NAME_BYTES);
+        if name.as_deref() == Some(NewKey::GIVEN) {
+            findings.add("name", "is reserved");
+        }
         findings.into_result()?;
         let mut bytes = [0; 32];
         self.core.options.random.fill(&mut bytes);
@@ -67,7 +75,7 @@ impl Hooks {
                         Err(Error::Conflict { code: "already_exists", detail })
                     }
                     None => {
-                        core.add_key(KeyRole::Provider, Some("given at start".to_owned()), hash).await?;
+                        core.add_key(KeyRole::Provider, Some(NewKey::GIVEN.to_owned()), hash).await?;
                         Ok(())
                     }
                 }

@@ -67,6 +67,9 @@ impl Policy {
             Host::Ipv4(ip) => self.check_literal(ip.into()),
             Host::Ipv6(ip) => self.check_literal(ip.into()),
             Host::Domain(name) => {
+                if without_root(name).split('.').any(str::is_empty) {
+                    return Err(Invalid(format!("must have a DNS name as its host: {name}")));
+                }
                 self.check_name(name)?;
                 match ServerName::try_from(without_root(name)) {
                     Err(_) if target.is_https() => {

@@ -15,7 +15,7 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
-    /// The last instant that RFC 3339 can show: the end of year 9999.
+    /// The last instant that can be shown with any offset: 9999-12-30T22:00:00.999Z.
     pub const MAX: Self = Self(253_402_207_200_999);
 
     /// From milliseconds since the Unix epoch; negative and far values are clamped to what can be shown.
@@ -65,7 +65,7 @@ impl Timestamp {
         let parsed: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
         let millis = parsed.as_millisecond();
         if !(0..=Self::MAX.0).contains(&millis) {
-            return Err(wrong());
+            return Err(Invalid::new("must lie between 1970-01-01 and 9999-12-30"));
         }
         Ok(Self(millis))
     }
