@@ -11,6 +11,7 @@ mod event_type;
 mod id;
 mod key;
 mod name;
+mod node;
 mod secret;
 mod subscription;
 mod target;
@@ -24,6 +25,7 @@ pub use event_type::EventType;
 pub use id::{DeliveryId, EventId, KeyId, SubscriptionId, Uid};
 pub use key::{ApiKey, KeyHash, KeyRole};
 pub use name::{AccountId, EventName, EventPattern};
+pub use node::{Node, NodeNo, NodeStatus};
 pub use secret::Secret;
 pub use subscription::{
     Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,

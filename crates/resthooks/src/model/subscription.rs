@@ -110,6 +110,9 @@ pub struct Subscription {
     /// Its internal number; 0 until the store has given one.
     #[serde(skip)]
     pub no: SubscriptionNo,
+    /// How often it was changed: a change made from an older version is refused by the store.
+    #[serde(skip)]
+    pub version: u64,
     /// Its public id.
     pub id: SubscriptionId,
     /// Whose it is.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Error, Page};
+use super::{ChangeNo, Error, Page};
 use crate::model::{
     AccountId, ApiKey, EventName, EventPattern, EventSeq, EventType, KeyId, Progress, Subscription,
     SubscriptionId, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp,
@@ -16,13 +16,19 @@ pub trait Control: Send + Sync + 'static {
 
     /// Inserts a subscription and gives its number.
     async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error>;
-    /// Replaces a subscription with this number.
+    /// Replaces the subscription with this number, if it still has this version; it has the next one then.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] when it has another version by now.
     async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error>;
     /// The subscription with this id, whatever its status.
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error>;
     /// The subscriptions with these numbers, whatever their status, in any order; those that don't exist are left
     /// out.
     async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error>;
+    /// How subscriptions' deliveries have fared on all nodes, as last saved, and how many wait in the store; those that
+    /// don't exist are left out.
+    async fn standing(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Standing>, Error>;
     /// Subscriptions, newest first.
     async fn list_subscriptions(
         &self,
@@ -73,6 +79,19 @@ pub struct Snapshot {
     pub keys: Vec<ApiKey>,
     /// Account deletions that were begun and are not done.
     pub deletions: Vec<DeletedAccount>,
+    /// Changes up to here are in it; later ones may be.
+    pub change: ChangeNo,
+}
+
+/// How a subscription stands in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The subscription.
+    pub subscription: SubscriptionNo,
+    /// Its counters as last saved, by all nodes.
+    pub progress: Progress,
+    /// Its scheduled and held deliveries.
+    pub waiting: u64,
 }
 
 /// An account deletion under way.

@@ -6,43 +6,52 @@ use async_trait::async_trait;
 
 use super::Error;
 use crate::model::{
-    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Match, Progress,
+    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Match, NodeNo, Progress,
     SequencedEvent, SubscriptionNo, Timestamp,
 };
+use super::EmittedNo;
 
 /// The append-and-lease part of a store.
 #[async_trait]
 pub trait Log: std::fmt::Debug + Send + Sync + 'static {
-    /// How far the log goes and how far it is recorded. Asked once, at start.
-    async fn position(&self) -> Result<Position, Error>;
+    /// How far a node's log goes and how far it is recorded. Waits for what that node is writing just now.
+    async fn position(&self, node: NodeNo) -> Result<Position, Error>;
 
     /// For each (account, producer's id) the event that has it, in the same order.
     async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error>;
 
-    /// Appends events, in this order and with ascending consecutive numbers, and writes records, watermark and
-    /// progress, all in one durable transaction. The caller has made sure that no event's id is taken.
+    /// Appends events, in this order and with ascending numbers, and writes records, watermark and progress, all in one
+    /// durable transaction. The caller has made sure, as far as it can, that no event's id is taken. One commit of a
+    /// node at a time.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when the node was taken over; [`Error::Overtaken`] when an event's id or an emitted event is
+    /// taken by now; [`Error::InDoubt`].
     async fn commit(&self, batch: Arc<Batch>) -> Result<Committed, Error>;
 
-    /// The events numbered above `after` and up to `through`, ascending, at most `limit`, each with those of its
-    /// matches that have no row yet (all, some or none).
+    /// A node's events numbered above `after` and up to `through`, ascending, at most `limit`, each with those of its
+    /// matches that have no row yet (all, some or none). May be fewer than `limit` when they are large; none means
+    /// that there are no more.
     async fn unrecorded(
         &self,
+        node: NodeNo,
         after: EventSeq,
         through: EventSeq,
         limit: usize,
     ) -> Result<Vec<Unrecorded>, Error>;
 
-    /// What waits, per subscription. Asked once, at start.
-    async fn backlog(&self) -> Result<Vec<Backlog>, Error>;
-
-    /// Takes scheduled deliveries of one subscription that are due, the longest due first. A store with several
-    /// nodes marks them as this node's until its lease ends; one with a single owner has only to leave out
-    /// `except`, which the caller still has in hand.
+    /// Takes a node's scheduled deliveries of one subscription that are due, the longest due first, leaving out
+    /// `except`, which the caller still has in hand. A store with several nodes marks them, so that no other node
+    /// claims them, until they are recorded. May be fewer than `limit` when they are large.
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error>;
 
-    /// Moves up to `limit` of a subscription's waiting deliveries to another state, the oldest first, except
+    /// Moves up to `limit` of a node's waiting deliveries of a subscription to another state, the oldest first, except
     /// those in `except`. Answers how many were moved; fewer than `limit` means that none are left.
     async fn settle(&self, ask: Settle) -> Result<usize, Error>;
+
+    /// Makes a delivery that has a row this node's, for a manual action: false when another node has it in hand just
+    /// now. Always true in a store with a single owner, and for deliveries that have ended.
+    async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<bool, Error>;
 }
 
 /// How far the log goes.
@@ -68,7 +77,9 @@ pub struct Prior {
 /// What is written in one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// Events to append.
+    /// Whose log it is.
+    pub node: NodeNo,
+    /// Events to append. The sequences of what they matched are as this node believes; see [`Committed::shifts`].
     pub events: Vec<Arc<Event>>,
     /// Deliveries' next states. A key occurs at most once.
     pub records: Vec<Record>,
@@ -77,15 +88,32 @@ pub struct Batch {
     /// Subscriptions' counters as they stand after this batch's events. Given with every watermark for each
     /// subscription that has changed since the last one.
     pub progress: Vec<(SubscriptionNo, Progress)>,
+    /// Events emitted in transactions that are taken away: accepted with this batch (they are among `events`), or
+    /// repetitions of what was accepted before. When one of them is gone, nothing of the batch happens.
+    pub emitted: Vec<EmittedNo>,
+    /// Events emitted in transactions that can't be accepted, with the reason: set aside where an operator finds them.
+    pub refused: Vec<(EmittedNo, String)>,
     /// The time of writing.
     pub now: Timestamp,
 }
 
 /// What a commit gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
-    /// The number of the batch's first event; the others follow. Meaningless when it had none.
-    pub first: EventSeq,
+    /// The events' numbers, in their order.
+    pub numbers: Vec<EventSeq>,
+    /// Subscriptions for which another node has given sequence numbers meanwhile: those that this batch's events
+    /// carried are moved by so many, in the store as well. Empty in a store with a single owner.
+    pub shifts: Vec<Shift>,
+}
+
+/// By how much the sequence numbers that a batch gave for a subscription are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shift {
+    /// The subscription.
+    pub subscription: SubscriptionNo,
+    /// What is added; may be negative.
+    pub by: i64,
 }
 
 /// A delivery's next state, and the attempt that led to it, if one did.
@@ -141,6 +169,8 @@ pub struct Backlog {
 /// Which due deliveries to take.
 #[derive(Debug, Clone)]
 pub struct LeaseDue {
+    /// This node's.
+    pub node: NodeNo,
     /// Of this subscription.
     pub subscription: SubscriptionNo,
     /// Due at or before this moment.
@@ -176,6 +206,8 @@ pub struct LeasedDelivery {
 /// A move of a subscription's waiting deliveries from one state to another.
 #[derive(Debug, Clone)]
 pub struct Settle {
+    /// This node's.
+    pub node: NodeNo,
     /// Of this subscription.
     pub subscription: SubscriptionNo,
     /// Those in this state (`Scheduled` or `Held`).

@@ -1,27 +1,32 @@
 //! Where everything durable lives, as atomic intents.
 //!
 //! A store speaks of what is to happen, never of tables: the engine's write path and its recovery ([`Log`]), what
-//! callers manage ([`Control`]) and what they read back ([`History`]). Each method is one transaction: it happens
+//! callers manage ([`Control`]), what they read back ([`History`]), and the nodes that share it ([`Nodes`]). Each method is one transaction: it happens
 //! whole and durably before it answers, or not at all.
 //!
 //! A backend must never be called while one of its own transactions is open, holds none across two calls, and
 //! judges nothing: which delivery is retried when, who may see what, and what a name may look like is decided
 //! before it is asked.
 
+pub mod coding;
 mod control;
 mod error;
 mod history;
 mod log;
+mod nodes;
 
-pub use control::{AccountSummary, Control, DeletedAccount, Snapshot, SubscriptionFilter};
+pub use control::{AccountSummary, Control, DeletedAccount, Snapshot, Standing, SubscriptionFilter};
 pub use error::Error;
 pub use history::{DeliveryFilter, EventFilter, History, Page};
 pub use log::{
-    Backlog, Batch, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record, Settle,
+    Backlog, Batch, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record, Settle, Shift,
     Unrecorded,
+};
+pub use nodes::{
+    Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes, Renewed,
 };
 
 /// The whole store.
-pub trait Store: Log + Control + History {}
+pub trait Store: Log + Control + History + Nodes {}
 
-impl<T: Log + Control + History> Store for T {}
+impl<T: Log + Control + History + Nodes> Store for T {}

@@ -1,6 +1,6 @@
 //! Statuses as small numbers. The SQL of indexes and lists counts on these values.
 
-use resthooks::model::{DeliveryStatus, SubscriptionStatus};
+use crate::model::{DeliveryStatus, SubscriptionStatus};
 
 const DELIVERED: i64 = 0;
 const SCHEDULED: i64 = 1;
@@ -9,7 +9,7 @@ const DEAD: i64 = 3;
 const CANCELLED: i64 = 4;
 
 /// `None` for pending ones, which have no row.
-pub(crate) const fn delivery_status_code(status: DeliveryStatus) -> Option<i64> {
+pub const fn delivery_status_code(status: DeliveryStatus) -> Option<i64> {
     match status {
         DeliveryStatus::Pending => None,
         DeliveryStatus::Delivered => Some(DELIVERED),
@@ -20,7 +20,7 @@ pub(crate) const fn delivery_status_code(status: DeliveryStatus) -> Option<i64> 
     }
 }
 
-pub(crate) const fn delivery_status(code: i64) -> Option<DeliveryStatus> {
+pub const fn delivery_status(code: i64) -> Option<DeliveryStatus> {
     match code {
         DELIVERED => Some(DeliveryStatus::Delivered),
         SCHEDULED => Some(DeliveryStatus::Scheduled),
@@ -32,7 +32,7 @@ pub(crate) const fn delivery_status(code: i64) -> Option<DeliveryStatus> {
 }
 
 /// Those that have ended come last.
-pub(crate) const fn subscription_status_code(status: SubscriptionStatus) -> i64 {
+pub const fn subscription_status_code(status: SubscriptionStatus) -> i64 {
     match status {
         SubscriptionStatus::Pending => 0,
         SubscriptionStatus::Active => 1,

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use resthooks::model::{Attempt, ErrorClass, Timestamp};
+use crate::model::{Attempt, ErrorClass, Timestamp};
 
 use super::varint::{Reader, put, put_bytes};
 
@@ -18,7 +18,7 @@ const TRUNCATED: u8 = 1 << 6;
 const MANUAL: u8 = 1 << 7;
 
 /// Appends an attempt, without what it asked for in `Retry-After`.
-pub(crate) fn encode_attempt(attempt: &Attempt, into: &mut Vec<u8>) {
+pub fn encode_attempt(attempt: &Attempt, into: &mut Vec<u8>) {
     into.push(FORM);
     into.push(flags(attempt));
     put(into, u64::from(attempt.number));
@@ -64,7 +64,7 @@ fn flags(attempt: &Attempt) -> u8 {
 }
 
 /// The inverse; `None` when the bytes are no attempt.
-pub(crate) fn decode_attempt(bytes: &[u8]) -> Option<Attempt> {
+pub fn decode_attempt(bytes: &[u8]) -> Option<Attempt> {
     let mut reader = Reader(bytes);
     if reader.byte()? != FORM {
         return None;

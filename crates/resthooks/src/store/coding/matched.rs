@@ -1,11 +1,11 @@
 //! What an event matched: how many, then for each the step from the subscription before and the sequence number.
 
-use resthooks::model::{Match, SubscriptionNo};
+use crate::model::{Match, SubscriptionNo};
 
 use super::varint::{Reader, put};
 
 /// The matches, which ascend by subscription.
-pub(crate) fn encode_matched(matched: &[Match], into: &mut Vec<u8>) {
+pub fn encode_matched(matched: &[Match], into: &mut Vec<u8>) {
     put(into, matched.len() as u64);
     let mut before = 0_u64;
     for one in matched {
@@ -17,7 +17,7 @@ pub(crate) fn encode_matched(matched: &[Match], into: &mut Vec<u8>) {
 }
 
 /// The inverse; `None` when the bytes are not such a list.
-pub(crate) fn decode_matched(bytes: &[u8]) -> Option<Vec<Match>> {
+pub fn decode_matched(bytes: &[u8]) -> Option<Vec<Match>> {
     let mut reader = Reader(bytes);
     let count = usize::try_from(reader.number()?).ok()?;
     // Two bytes at least for each: a broken count can't ask for more memory than there are bytes.
@@ -32,7 +32,7 @@ pub(crate) fn decode_matched(bytes: &[u8]) -> Option<Vec<Match>> {
 }
 
 /// Only how many.
-pub(crate) fn count_matched(bytes: &[u8]) -> Option<usize> {
+pub fn count_matched(bytes: &[u8]) -> Option<usize> {
     Reader(bytes).number().and_then(|count| usize::try_from(count).ok())
 }
 

@@ -1,0 +1,14 @@
+//! The form of what is kept as bytes or small numbers rather than as columns of its own.
+//!
+//! Shared by the backends that keep such forms, so that there is one of each.
+//!
+//! Each form is read back by every later version: what stands here is never changed, only added to.
+
+mod attempt;
+mod matched;
+mod status;
+mod varint;
+
+pub use attempt::{decode_attempt, encode_attempt};
+pub use matched::{count_matched, decode_matched, encode_matched};
+pub use status::{delivery_status, delivery_status_code, subscription_status_code};
