@@ -7,8 +7,8 @@ use resthooks::model::{AccountId, Event, EventId, EventName, EventSeq, Sequenced
 use resthooks::store::Error;
 use rusqlite::Row;
 
-use crate::coding::decode_matched;
 use crate::failure::{corrupt, from_sqlite};
+use resthooks::store::coding::decode_matched;
 
 /// The columns, of `event e`, `account a` and `event_name n`.
 pub(crate) const COLUMNS: &str = "e.seq, e.uid, a.id, n.name, e.created_at, e.id, e.digest, e.resource_url, \

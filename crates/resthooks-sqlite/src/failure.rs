@@ -41,6 +41,9 @@ pub(crate) fn again(error: &Error) -> Error {
         Error::Unavailable(why) => Error::Unavailable(why.clone()),
         Error::Corrupt(why) => Error::Corrupt(why.clone()),
         Error::Unusable(why) => Error::Unusable(why.clone()),
+        Error::InDoubt(why) => Error::InDoubt(why.clone()),
+        Error::Fenced => Error::Fenced,
+        Error::Overtaken => Error::Overtaken,
         Error::Exists => Error::Exists,
     }
 }

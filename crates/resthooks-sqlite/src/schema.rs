@@ -16,7 +16,10 @@ use crate::failure::{at_opening, from_sqlite};
 const APPLICATION_ID: i32 = 0x5248_6b73;
 
 /// Every migration, in order; a file's version is how many of them it has had. None is ever changed or removed.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_subscription_version.sql"),
+];
 
 /// Refuses a file that we must not touch. Changes nothing.
 pub(crate) fn check(path: &Path) -> Result<(), Error> {

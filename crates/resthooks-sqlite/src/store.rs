@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use resthooks::model::{
     AccountId, ApiKey, Attempt, Delivery, DeliveryId, DeliveryKey, EventId, EventName, EventSeq, EventType,
-    KeyId, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
+    KeyId, NodeNo, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
 use resthooks::store::{
-    AccountSummary, Backlog, Batch, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter,
-    History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, SubscriptionFilter, Unrecorded,
+    AccountSummary, Batch, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter, History,
+    LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
 use crate::connection::open_writing;
 use crate::lock::Lock;
+use crate::nodes::OneNode;
 use crate::readers::Readers;
 use crate::writer::{Desk, Writer};
 use crate::{Options, control, history, log, schema};
@@ -35,7 +36,8 @@ use crate::{Options, control, history, log, schema};
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
-    readers: Arc<Readers>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) node: OneNode,
     checkpointer: Checkpointer,
     lock: Mutex<Option<Lock>>,
 }
@@ -57,8 +59,9 @@ impl SqliteStore {
         let (pressure, woken) = Pressure::new(&options);
         let checkpointer = Checkpointer::start(path.clone(), options.clone(), Arc::clone(&pressure), woken)?;
         let readers = Readers::new(path.clone(), &options);
+        let node = OneNode::new(Arc::clone(&options.clock));
         let writer = Writer::start(Desk::new(path, options, pressure)?)?;
-        Ok(Self { writer, readers, checkpointer, lock: Mutex::new(Some(lock)) })
+        Ok(Self { writer, readers, node, checkpointer, lock: Mutex::new(Some(lock)) })
     }
 
     /// Refuses further work, finishes what was asked, moves everything into the file and lets others open it.
@@ -102,7 +105,7 @@ fn resolve(path: &Path) -> Result<PathBuf, Error> {
 
 #[async_trait]
 impl Log for SqliteStore {
-    async fn position(&self) -> Result<Position, Error> {
+    async fn position(&self, _node: NodeNo) -> Result<Position, Error> {
         self.readers.ask_for_log(log::position).await
     }
 
@@ -117,15 +120,12 @@ impl Log for SqliteStore {
 
     async fn unrecorded(
         &self,
+        _node: NodeNo,
         after: EventSeq,
         through: EventSeq,
         limit: usize,
     ) -> Result<Vec<Unrecorded>, Error> {
         self.readers.ask_for_log(move |connection| log::unrecorded(connection, after, through, limit)).await
-    }
-
-    async fn backlog(&self) -> Result<Vec<Backlog>, Error> {
-        self.readers.ask_for_log(log::backlog).await
     }
 
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error> {
@@ -134,6 +134,10 @@ impl Log for SqliteStore {
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {
         self.writer.ask(move |work| log::settle(work, &ask)).await
+    }
+
+    async fn claim(&self, _node: NodeNo, _key: DeliveryKey) -> Result<bool, Error> {
+        Ok(true)
     }
 }
 
@@ -160,6 +164,11 @@ impl Control for SqliteStore {
     async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error> {
         let numbers = numbers.to_vec();
         self.readers.ask(move |connection| control::subscriptions_by_no(connection, &numbers)).await
+    }
+
+    async fn standing(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Standing>, Error> {
+        let numbers = numbers.to_vec();
+        self.readers.ask(move |connection| control::standing(connection, &numbers)).await
     }
 
     async fn list_subscriptions(

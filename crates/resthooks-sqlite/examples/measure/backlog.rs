@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resthooks::env::Clock;
-use resthooks::model::{DeliveryStatus, SubscriptionNo};
-use resthooks::store::{Batch, Control, DeliveryFilter, Error, History, LeaseDue, Log, Page, Settle};
+use resthooks::model::{DeliveryStatus, NodeNo, SubscriptionNo};
+use resthooks::store::{Batch, Control, DeliveryFilter, Error, History, LeaseDue, Log, Nodes, Page, Settle};
 use resthooks_sqlite::{Options, SqliteStore};
 
 use crate::made::{Scene, records};
@@ -33,7 +33,7 @@ pub(crate) async fn measure(folder: &Path, rows: usize) -> Result<(), Error> {
     tell("open", clock.monotonic() - begin);
     let begin = clock.monotonic();
     store.snapshot().await?;
-    store.backlog().await?;
+    store.inherit(NodeNo(1), NodeNo(1), usize::MAX).await?;
     tell("snapshot and backlog", clock.monotonic() - begin);
     ask(&store, clock, to).await?;
     println!("resident at last: {:.1} MiB", resident_mib());
@@ -60,7 +60,7 @@ async fn ask(store: &SqliteStore, clock: &impl Clock, to: SubscriptionNo) -> Res
     let mut except = Vec::new();
     for _ in 0..3 {
         let begin = clock.monotonic();
-        let ask = LeaseDue { subscription: to, now, limit: 100, except: except.clone() };
+        let ask = LeaseDue { node: NodeNo(1), subscription: to, now, limit: 100, except: except.clone() };
         let leased = store.lease_due(ask).await?;
         tell("lease of 100", clock.monotonic() - begin);
         except.extend(leased.deliveries.iter().map(|delivery| delivery.event.seq));
@@ -69,6 +69,7 @@ async fn ask(store: &SqliteStore, clock: &impl Clock, to: SubscriptionNo) -> Res
         let begin = clock.monotonic();
         let from = DeliveryStatus::Scheduled;
         let settle = Settle {
+            node: NodeNo(1),
             subscription: to,
             from,
             to: to_status,

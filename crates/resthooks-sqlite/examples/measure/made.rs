@@ -76,8 +76,8 @@ impl Scene {
     /// Commits events and records and gives the events with their numbers.
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<(EventSeq, Arc<Event>)>, Error> {
         let batch = Arc::new(batch);
-        let first = self.store.commit(Arc::clone(&batch)).await?.first.0;
-        Ok((first..).map(EventSeq).zip(batch.events.iter().cloned()).collect())
+        let numbers = self.store.commit(Arc::clone(&batch)).await?.numbers;
+        Ok(numbers.into_iter().zip(batch.events.iter().cloned()).collect())
     }
 
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = SubscriptionNo> {
@@ -136,6 +136,7 @@ fn account(n: usize) -> AccountId {
 fn subscription(id: SubscriptionId, account: AccountId, now: Timestamp) -> Subscription {
     Subscription {
         no: SubscriptionNo(0),
+        version: 0,
         id,
         account,
         events: vec!["*".parse().expect("a valid pattern")],

@@ -11,7 +11,7 @@ pub(crate) use account::{account, list_accounts};
 pub(crate) use deletion::{begin_delete_account, delete_account_step};
 pub(crate) use event_type::{delete_event_type, put_event_type};
 pub(crate) use key::{delete_key, insert_key};
-pub(crate) use snapshot::snapshot;
+pub(crate) use snapshot::{deletions, snapshot, standing};
 pub(crate) use subscription::{
     insert_subscription, list_subscriptions, subscription, subscriptions_by_no, update_subscription,
 };

@@ -1,7 +1,7 @@
 //! Everything that a node keeps in memory.
 
-use resthooks::model::{EventSeq, Health, Progress, Timestamp};
-use resthooks::store::{DeletedAccount, Error, Snapshot};
+use resthooks::model::{EventSeq, Health, Progress, SubscriptionNo, Timestamp};
+use resthooks::store::{ChangeNo, DeletedAccount, Error, Snapshot, Standing};
 use rusqlite::{Connection, Row};
 
 use super::subscription::subscription_in;
@@ -16,35 +16,59 @@ pub(crate) fn snapshot(connection: &Connection) -> Result<Snapshot, Error> {
         event_types: event_type::all(connection)?,
         keys: key::all(connection)?,
         deletions: deletions(connection)?,
+        // Nobody else changes anything.
+        change: ChangeNo::default(),
     };
     let mut ask = connection
         .prepare(
-            "SELECT s.no, s.document, p.sequence, p.last_success_at, p.last_failure_at, p.failing_since, \
+            "SELECT s.no, s.version, s.document, p.sequence, p.last_success_at, p.last_failure_at, p.failing_since, \
              p.consecutive_failures FROM subscription s CROSS JOIN progress p ON p.subscription = s.no \
              WHERE s.status < 4 ORDER BY s.no",
         )
         .map_err(from_sqlite)?;
     let mut rows = ask.query([]).map_err(from_sqlite)?;
     while let Some(row) = rows.next().map_err(from_sqlite)? {
-        snapshot.subscriptions.push((subscription_in(row)?, progress(row)?));
+        snapshot.subscriptions.push((subscription_in(row)?, progress(row, 3)?));
     }
     Ok(snapshot)
 }
 
-fn progress(row: &Row<'_>) -> Result<Progress, Error> {
+/// The counters in a row's columns from `first` on.
+fn progress(row: &Row<'_>, first: usize) -> Result<Progress, Error> {
     let at = |column| get::<Option<i64>>(row, column).map(|at| at.map(Timestamp::from_millis));
     Ok(Progress {
-        sequence: get(row, 2)?,
+        sequence: get(row, first)?,
         health: Health {
-            last_success_at: at(3)?,
-            last_failure_at: at(4)?,
-            failing_since: at(5)?,
-            consecutive_failures: get(row, 6)?,
+            last_success_at: at(first + 1)?,
+            last_failure_at: at(first + 2)?,
+            failing_since: at(first + 3)?,
+            consecutive_failures: get(row, first + 4)?,
         },
     })
 }
 
-fn deletions(connection: &Connection) -> Result<Vec<DeletedAccount>, Error> {
+const STANDING: &str = "SELECT p.subscription, p.sequence, p.last_success_at, p.last_failure_at, p.failing_since, \
+     p.consecutive_failures, \
+     (SELECT count(*) FROM delivery d INDEXED BY delivery_by_subscription_status \
+      WHERE d.subscription = p.subscription AND d.status IN (1, 2) AND d.status <> 0) \
+     FROM progress p WHERE p.subscription = ?1";
+
+/// How these subscriptions stand; those that don't exist are left out.
+pub(crate) fn standing(connection: &Connection, numbers: &[SubscriptionNo]) -> Result<Vec<Standing>, Error> {
+    let mut ask = connection.prepare_cached(STANDING).map_err(from_sqlite)?;
+    let mut found = Vec::new();
+    for no in numbers {
+        let mut rows = ask.query([no.0]).map_err(from_sqlite)?;
+        if let Some(row) = rows.next().map_err(from_sqlite)? {
+            let subscription = SubscriptionNo(get(row, 0)?);
+            found.push(Standing { subscription, progress: progress(row, 1)?, waiting: get(row, 6)? });
+        }
+    }
+    Ok(found)
+}
+
+/// Those that were begun and are not done.
+pub(crate) fn deletions(connection: &Connection) -> Result<Vec<DeletedAccount>, Error> {
     let mut ask = connection
         .prepare("SELECT a.id, d.through FROM account_deletion d JOIN account a ON a.no = d.account")
         .map_err(from_sqlite)?;

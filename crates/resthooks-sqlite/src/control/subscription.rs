@@ -4,12 +4,12 @@ use resthooks::model::{Subscription, SubscriptionId, SubscriptionNo};
 use resthooks::store::{Error, Page, SubscriptionFilter};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
-use crate::coding::subscription_status_code;
 use crate::event_row::{get, text};
 use crate::failure::{corrupt, from_sqlite};
 use crate::memory::account_no;
 use crate::query::Query;
 use crate::writer::Work;
+use resthooks::store::coding::subscription_status_code;
 
 /// Inserts one, with counters at their beginning, and gives its number.
 pub(crate) fn insert_subscription(work: &mut Work<'_>, new: &Subscription) -> Result<SubscriptionNo, Error> {
@@ -40,11 +40,13 @@ pub(crate) fn insert_subscription(work: &mut Work<'_>, new: &Subscription) -> Re
     Ok(SubscriptionNo(no))
 }
 
-/// Replaces the one with this number. One that has gone with its account is not brought back.
+/// Replaces the one with this number and version. One that has gone with its account is not brought back.
 pub(crate) fn update_subscription(work: &mut Work<'_>, changed: &Subscription) -> Result<(), Error> {
-    work.connection
+    let updated = work
+        .connection
         .prepare_cached(
-            "UPDATE subscription SET status = ?2, target_url = ?3, patterns = ?4, document = ?5 WHERE no = ?1",
+            "UPDATE subscription SET status = ?2, target_url = ?3, patterns = ?4, document = ?5, \
+             version = version + 1 WHERE no = ?1 AND version = ?6",
         )
         .and_then(|mut update| {
             update.execute((
@@ -53,10 +55,11 @@ pub(crate) fn update_subscription(work: &mut Work<'_>, changed: &Subscription) -
                 changed.target_url.as_str(),
                 patterns(changed),
                 document(changed)?,
+                changed.version,
             ))
         })
         .map_err(from_sqlite)?;
-    Ok(())
+    if updated == 1 { Ok(()) } else { Err(Error::Overtaken) }
 }
 
 /// Each pattern between spaces, which none contains, so that one can be found to the letter.
@@ -73,7 +76,7 @@ pub(crate) fn subscription(
     connection: &Connection,
     id: SubscriptionId,
 ) -> Result<Option<Subscription>, Error> {
-    one(connection, "SELECT no, document FROM subscription WHERE uid = ?1", &id.0.to_bytes())
+    one(connection, "SELECT no, version, document FROM subscription WHERE uid = ?1", &id.0.to_bytes())
 }
 
 /// Those with these numbers.
@@ -81,7 +84,7 @@ pub(crate) fn subscriptions_by_no(
     connection: &Connection,
     numbers: &[SubscriptionNo],
 ) -> Result<Vec<Subscription>, Error> {
-    let by_no = "SELECT no, document FROM subscription WHERE no = ?1";
+    let by_no = "SELECT no, version, document FROM subscription WHERE no = ?1";
     numbers.iter().filter_map(|no| one(connection, by_no, &no.0).transpose()).collect()
 }
 
@@ -93,11 +96,12 @@ fn one(connection: &Connection, sql: &str, key: &dyn ToSql) -> Result<Option<Sub
         .transpose()
 }
 
-/// The subscription in a row that begins with its number and document.
+/// The subscription in a row that begins with its number, version and document.
 pub(super) fn subscription_in(row: &Row<'_>) -> Result<Subscription, Error> {
     let mut subscription: Subscription =
-        serde_json::from_str(text(row, 1)?).map_err(|_| corrupt("a subscription"))?;
+        serde_json::from_str(text(row, 2)?).map_err(|_| corrupt("a subscription"))?;
     subscription.no = SubscriptionNo(get(row, 0)?);
+    subscription.version = get(row, 1)?;
     Ok(subscription)
 }
 
@@ -145,7 +149,7 @@ pub(crate) fn list_query(
         (None, None, Some(_)) => "subscription_by_status",
         (None, None, None) => "subscription_live",
     };
-    let mut query = Query::new(format!("SELECT no, document FROM subscription INDEXED BY {index}"));
+    let mut query = Query::new(format!("SELECT no, version, document FROM subscription INDEXED BY {index}"));
     // Deleted ones never; the condition is also what lets the index over targets be used.
     query.fixed("status < 5");
     match filter.status {

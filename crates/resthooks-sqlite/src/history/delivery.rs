@@ -8,10 +8,10 @@ use resthooks::store::{DeliveryFilter, Error, EventFilter, Page};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::event::{Numbered, seq_of};
-use crate::coding::{decode_attempt, delivery_status, delivery_status_code};
 use crate::event_row::{account, blob, get, name, public_id, uid};
 use crate::failure::{corrupt, from_sqlite};
 use crate::query::Query;
+use resthooks::store::coding::{decode_attempt, delivery_status, delivery_status_code};
 
 /// The columns, of `delivery d`, `event e` and what [`JOINS`] adds.
 const COLUMNS: &str = "d.event_seq, d.subscription, e.uid, s.uid, a.id, e.id, n.name, d.sequence, d.status, \

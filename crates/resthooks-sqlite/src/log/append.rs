@@ -4,19 +4,19 @@ use resthooks::model::{Event, EventId, EventSeq};
 use resthooks::store::{Batch, Error};
 use rusqlite::{CachedStatement, Connection};
 
-use crate::coding::encode_matched;
 use crate::failure::from_sqlite;
 use crate::writer::Work;
+use resthooks::store::coding::encode_matched;
 
 const INSERT: &str = "INSERT INTO event (seq, uid, account, name, created_at, id, digest, resource_url, order_key, \
                       debounce_key, matched, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
-/// Appends the batch's events and answers the first one's number.
-pub(super) fn events(work: &mut Work<'_>, batch: &Batch) -> Result<EventSeq, Error> {
-    let first = EventSeq(work.memory.last + 1);
+/// Appends the batch's events and answers their numbers.
+pub(super) fn events(work: &mut Work<'_>, batch: &Batch) -> Result<Vec<EventSeq>, Error> {
     if batch.events.is_empty() {
-        return Ok(first);
+        return Ok(Vec::new());
     }
+    let mut numbers = Vec::with_capacity(batch.events.len());
     let mut insert = work.connection.prepare_cached(INSERT).map_err(from_sqlite)?;
     let mut matched = Vec::new();
     for event in &batch.events {
@@ -28,11 +28,12 @@ pub(super) fn events(work: &mut Work<'_>, batch: &Batch) -> Result<EventSeq, Err
         let own_id = own_id(event);
         row.insert(&mut insert, own_id, &matched).map_err(from_sqlite)?;
         if let Some(id) = own_id {
-            row.insert_id(work.connection, id).map_err(from_sqlite)?;
+            row.insert_id(work.connection, id)?;
         }
+        numbers.push(EventSeq(row.seq));
     }
     work.memory.end_period(work.connection).map_err(from_sqlite)?;
-    Ok(first)
+    Ok(numbers)
 }
 
 /// The id when a producer gave it. Also such a one as we would have made must be found by it.
@@ -72,10 +73,13 @@ impl Row<'_> {
         Ok(())
     }
 
-    fn insert_id(&self, connection: &Connection, id: &EventId) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached("INSERT INTO event_id (id, account, seq) VALUES (?1, ?2, ?3)")?
-            .execute((id.as_str(), self.account, self.seq))?;
-        Ok(())
+    fn insert_id(&self, connection: &Connection, id: &EventId) -> Result<(), Error> {
+        let inserted = connection
+            .prepare_cached(
+                "INSERT INTO event_id (id, account, seq) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )
+            .and_then(|mut insert| insert.execute((id.as_str(), self.account, self.seq)))
+            .map_err(from_sqlite)?;
+        if inserted == 1 { Ok(()) } else { Err(Error::Overtaken) }
     }
 }

@@ -1,6 +1,6 @@
 //! That what is asked all the time costs by what is asked for, not by what waits.
 
-use resthooks::model::{DeliveryStatus, EventSeq, SubscriptionNo, Timestamp};
+use resthooks::model::{DeliveryStatus, EventSeq, NodeNo, SubscriptionNo, Timestamp};
 use resthooks::store::{LeaseDue, Settle};
 use rusqlite::{Connection, StatementStatus};
 
@@ -39,7 +39,7 @@ fn leasing_costs_by_what_is_leased() {
     let connection = backlog();
     let now = Timestamp::from_millis(BACKLOG);
     let except = (1..=100).map(EventSeq).collect();
-    let ask = LeaseDue { subscription: SubscriptionNo(1), now, limit: 50, except };
+    let ask = LeaseDue { node: NodeNo(1), subscription: SubscriptionNo(1), now, limit: 50, except };
     let leased = lease_due(&connection, &ask).unwrap();
     assert_eq!(leased.deliveries.first().unwrap().event.seq, EventSeq(101));
     assert_eq!((leased.deliveries.len(), leased.next_due), (50, Some(Timestamp::from_millis(151))));
@@ -54,6 +54,7 @@ fn settling_costs_by_what_is_moved() {
     memory.reload(&connection).unwrap();
     let mut work = Work { connection: &connection, memory: &mut memory };
     let ask = Settle {
+        node: NodeNo(1),
         subscription: SubscriptionNo(1),
         from: DeliveryStatus::Scheduled,
         to: DeliveryStatus::Cancelled,

@@ -4,9 +4,9 @@ use resthooks::model::{AccountId, EventId, Timestamp};
 use resthooks::store::{Error, Prior};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::coding::count_matched;
 use crate::failure::{corrupt, from_sqlite};
 use crate::memory::account_no;
+use resthooks::store::coding::count_matched;
 
 /// What an event that we made an id for stands for: nothing that a producer sends has this digest.
 const NO_DIGEST: [u8; 32] = [0; 32];

@@ -20,11 +20,16 @@ use crate::writer::Work;
 
 /// One batch: its events, records, watermark and progress.
 pub(crate) fn commit(work: &mut Work<'_>, batch: &Batch) -> Result<Committed, Error> {
-    let first = append::events(work, batch)?;
+    if !batch.emitted.is_empty() || !batch.refused.is_empty() {
+        return Err(Error::Corrupt(
+            "events emitted in transactions, of which this store has none".to_owned(),
+        ));
+    }
+    let numbers = append::events(work, batch)?;
     record::records(work, batch)?;
     record::progress(work.connection, batch)?;
     if let Some(watermark) = batch.watermark {
         record::watermark(work.connection, watermark)?;
     }
-    Ok(Committed { first })
+    Ok(Committed { numbers, shifts: Vec::new() })
 }

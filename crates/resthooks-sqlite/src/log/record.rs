@@ -4,9 +4,9 @@ use resthooks::model::{DeliveryStatus, EventSeq, Health, Timestamp};
 use resthooks::store::{Batch, Error, Record};
 use rusqlite::{Connection, ErrorCode};
 
-use crate::coding::{delivery_status_code, encode_attempt};
 use crate::failure::{corrupt, from_sqlite};
 use crate::writer::Work;
+use resthooks::store::coding::{delivery_status_code, encode_attempt};
 
 const INSERT: &str = "INSERT INTO delivery (event_seq, subscription, account, status, sequence, attempts, automatic, \
                       next_attempt_at, updated_at, reason, first_attempt) \

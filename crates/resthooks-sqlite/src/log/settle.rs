@@ -6,9 +6,9 @@ use resthooks::model::{DeliveryStatus, EventSeq};
 use resthooks::store::{Error, Settle};
 use rusqlite::Connection;
 
-use crate::coding::delivery_status_code;
 use crate::failure::from_sqlite;
 use crate::writer::Work;
+use resthooks::store::coding::delivery_status_code;
 
 pub(crate) const WAITING: &str = "SELECT event_seq FROM delivery INDEXED BY delivery_by_subscription_status \
                                   WHERE subscription = ?1 AND status = ?2 AND status <> 0 ORDER BY event_seq";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resthooks::model::EventSeq;
+use resthooks::model::{EventSeq, NodeNo};
 use resthooks::store::{Batch, Control as _, Error, EventFilter, History as _, Log as _, Page};
 use resthooks_sqlite::{Options, SqliteStore};
 
@@ -12,7 +12,7 @@ use crate::{Folder, batch};
 async fn fill(store: &SqliteStore, from: usize) -> usize {
     for n in (from..).step_by(10) {
         match store.commit(batch("a", n, 10, 2_000)).await {
-            Ok(committed) => assert_eq!(committed.first.0, i64::try_from(n).unwrap() + 1),
+            Ok(committed) => assert_eq!(committed.numbers[0].0, i64::try_from(n).unwrap() + 1),
             Err(Error::Unavailable(_)) => return n,
             Err(other) => panic!("a full disk is not {other:?}"),
         }
@@ -34,7 +34,7 @@ async fn a_full_file_refuses_and_goes_on_once_there_is_room() {
     assert!(accepted > 100);
     for _ in 0..20 {
         assert!(matches!(store.commit(batch("a", accepted, 10, 2_000)).await, Err(Error::Unavailable(_))));
-        assert_eq!(store.position().await.unwrap().last.0, i64::try_from(accepted).unwrap());
+        assert_eq!(store.position(NodeNo(1)).await.unwrap().last.0, i64::try_from(accepted).unwrap());
     }
     assert_eq!(count(&store).await, accepted);
     // What needs no room is still done.
@@ -47,7 +47,7 @@ async fn a_full_file_refuses_and_goes_on_once_there_is_room() {
     assert_eq!(count(&store).await, again - accepted);
     drop(store);
     let larger = folder.open(Options::default());
-    assert_eq!(larger.position().await.unwrap().last.0, i64::try_from(again).unwrap());
+    assert_eq!(larger.position(NodeNo(1)).await.unwrap().last.0, i64::try_from(again).unwrap());
     larger.commit(batch("b", again, 10, 2_000)).await.unwrap();
 }
 
@@ -101,7 +101,7 @@ async fn under_a_limit_on_files() {
     assert!(lifted.success());
     for _ in 0..20 {
         let committed = store.commit(batch("a", accepted, 10, 2_000)).await.unwrap();
-        assert_eq!(committed.first.0, i64::try_from(accepted).unwrap() + 1);
+        assert_eq!(committed.numbers[0].0, i64::try_from(accepted).unwrap() + 1);
         accepted += 10;
     }
     assert_eq!(count(&store).await, accepted);

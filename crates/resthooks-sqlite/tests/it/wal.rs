@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use resthooks::model::EventSeq;
+use resthooks::model::{EventSeq, NodeNo};
 use resthooks::store::{EventFilter, History as _, Log as _, Page};
 use resthooks_sqlite::Options;
 
@@ -40,7 +40,7 @@ async fn it_stays_within_its_bound_under_constant_load() {
     }
     let bound = u64::from(LIMIT_KIB) * 1_024 * 3;
     assert!(longest > 0 && longest < bound, "it was {longest} bytes long, of {bound}");
-    assert_eq!(store.position().await.unwrap().last, EventSeq(8_000));
+    assert_eq!(store.position(NodeNo(1)).await.unwrap().last, EventSeq(8_000));
 }
 
 #[tokio::test]
@@ -51,5 +51,5 @@ async fn nothing_of_it_is_left_after_closing() {
     assert!(folder.wal_len() > 0);
     store.close().unwrap();
     assert_eq!(folder.wal_len(), 0);
-    assert_eq!(folder.open(Options::default()).position().await.unwrap().last, EventSeq(100));
+    assert_eq!(folder.open(Options::default()).position(NodeNo(1)).await.unwrap().last, EventSeq(100));
 }

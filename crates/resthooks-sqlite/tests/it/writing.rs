@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resthooks::model::{ApiKey, EventSeq, KeyHash, KeyId, KeyRole, Timestamp, Uid};
+use resthooks::model::{ApiKey, EventSeq, KeyHash, KeyId, KeyRole, NodeNo, Timestamp, Uid};
 use resthooks::store::{Control as _, Error, EventFilter, History as _, Log as _, Page};
 use resthooks_sqlite::{Options, SqliteStore};
 
@@ -18,7 +18,7 @@ async fn a_commit_outlives_its_asker() {
         // Polled once, then dropped.
         let _ = tokio::time::timeout(Duration::ZERO, store.commit(batch("a", n, 1, 10))).await;
     }
-    assert_eq!(store.commit(batch("a", 10, 1, 10)).await.unwrap().first, EventSeq(11));
+    assert_eq!(store.commit(batch("a", 10, 1, 10)).await.unwrap().numbers[0], EventSeq(11));
 }
 
 /// Closing finishes what was asked for and refuses the rest.
@@ -32,10 +32,10 @@ async fn closing_finishes_what_was_asked_for() {
     store.close().unwrap();
     let late = store.commit(batch("a", 100, 1, 10)).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
-    let read = store.position().await;
+    let read = store.position(NodeNo(1)).await;
     assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
     let again = folder.open(Options::default());
-    assert_eq!(again.position().await.unwrap().last, EventSeq(100));
+    assert_eq!(again.position(NodeNo(1)).await.unwrap().last, EventSeq(100));
 }
 
 /// A process that ends without closing: everything that was answered is there.
@@ -49,7 +49,7 @@ async fn what_was_answered_is_there_without_closing() {
         std::fs::copy(folder.0.path().join(name), copy.0.path().join(name)).unwrap();
     }
     let found = copy.open(Options::default());
-    assert_eq!(found.position().await.unwrap().last, EventSeq(50));
+    assert_eq!(found.position(NodeNo(1)).await.unwrap().last, EventSeq(50));
     let page = Page { after: None, limit: 100 };
     assert_eq!(found.list_events(&EventFilter::default(), page).await.unwrap().len(), 50);
 }
@@ -94,7 +94,7 @@ async fn a_failing_job_takes_no_other_with_it() {
     }
     store.close().unwrap();
     let again = folder.open(Options::default());
-    assert_eq!(again.position().await.unwrap().last, EventSeq(100));
+    assert_eq!(again.position(NodeNo(1)).await.unwrap().last, EventSeq(100));
     assert_eq!(again.snapshot().await.unwrap().keys.len(), 101);
     assert_eq!(again.account(&"k".parse().unwrap()).await.unwrap().unwrap().api_keys, 101);
 }
