@@ -45,7 +45,7 @@ impl Entry {
 
     /// For a stored type that was accepted once. A part that this version can't compile any more is left out and
     /// logged: to refuse its events, or to start, would lose what producers emit, and the type can be mended.
-    fn lenient(event_type: EventType) -> Self {
+    pub(crate) fn lenient(event_type: EventType) -> Self {
         let name = &event_type.name;
         let compiled = event_type.schema.as_ref().map(Schema::compile).transpose();
         let schema = compiled.unwrap_or_else(|error| {

@@ -1,8 +1,10 @@
 //! What all parts of a running engine share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -10,12 +12,12 @@ use crate::catalog::Catalog;
 use crate::control::ControlState;
 use crate::deliver::http::Client;
 use crate::dispatch::{Dispatch, unsent};
-use crate::engine::Options;
 use crate::error::Error;
 use crate::index::{Index, Live};
 use crate::ingest::{Recorded, Writer};
 use crate::keyring::Keyring;
-use crate::model::{SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
+use crate::model::{NodeNo, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
+use crate::options::Options;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -25,19 +27,29 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// One running engine's state. Nothing here is global.
 #[derive(Debug)]
 pub(crate) struct Core {
+    /// Which node this is.
+    pub node: NodeNo,
     pub store: Arc<dyn Store>,
     pub options: Options,
     pub client: Client,
     pub catalog: Catalog,
     pub keyring: Keyring,
     pub index: Index,
-    pub stats: Stats,
+    pub stats: Arc<Stats>,
     /// Orders the control plane's changes to subscriptions.
     pub control: ControlState,
     pub writer: Writer,
     /// Its loop, to be waited for at a stop.
     pub writer_task: Mutex<Option<JoinHandle<()>>>,
     pub dispatch: Dispatch,
+    /// How many nodes share the store, as far as is known.
+    pub live_nodes: AtomicUsize,
+    /// This node's place among them, from 0.
+    pub place: AtomicUsize,
+    /// The store has told of something new.
+    pub told: Notify,
+    /// This node was taken over: whatever it has in hand is another one's now.
+    pub fenced: CancellationToken,
     /// Ends the tasks that run for as long as the engine does.
     pub stopping: CancellationToken,
 }
@@ -64,7 +76,10 @@ impl Core {
     /// How many requests to this subscription may be in flight.
     pub(crate) fn cap_of(&self, live: &Live) -> usize {
         let own = live.subscription.max_in_flight.and_then(|cap| usize::try_from(cap).ok());
-        own.unwrap_or(self.options.max_in_flight_per_target).max(1)
+        // Shared out among the nodes, none of which knows what the others have in flight. One at least for each: with
+        // more nodes than its cap, a subscription may get as many requests at once as there are nodes.
+        let nodes = self.live_nodes.load(Ordering::Relaxed).max(1);
+        (own.unwrap_or(self.options.max_in_flight_per_target) / nodes).max(1)
     }
 
     /// As [`Core::cap_of`]; `None` when it has ended.

@@ -62,17 +62,17 @@ impl Hooks {
             ..DeliveryFilter::default()
         };
         if let Some(id) = query.subscription {
-            let Some(subscription) = self.core.store.subscription(id).await? else { return Ok(nothing) };
+            let Some(subscription) = self.core().store.subscription(id).await? else { return Ok(nothing) };
             filter.subscription = Some(subscription.no);
         }
         if let Some(id) = &query.event {
-            let mut found = self.core.store.events_by_id(filter.account.as_ref(), id).await?;
+            let mut found = self.core().store.events_by_id(filter.account.as_ref(), id).await?;
             let Some(event) = found.pop() else { return Ok(nothing) };
             filter.event = Some(event.seq);
         }
         let limit = page.limit.clamp(1, MAX_PAGE);
         let page = Page { after: page.after, limit: limit + 1 };
-        let items = self.core.store.list_deliveries(&filter, page).await?;
+        let items = self.core().store.list_deliveries(&filter, page).await?;
         Ok(List::cut(items, limit, |delivery| delivery.id))
     }
 
@@ -82,14 +82,14 @@ impl Hooks {
     /// [`Error::NotFound`].
     pub async fn delivery(&self, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
         let mut found = self.find(scope, id).await?;
-        let mut attempts = self.core.store.attempts(found.delivery.key).await?;
+        let mut attempts = self.core().store.attempts(found.delivery.key).await?;
         // An attempt that was recorded between the two reads shows in the second one alone: then the delivery is old.
         for _ in 0..READ_AGAIN {
             if usize::try_from(found.delivery.attempts).is_ok_and(|count| count == attempts.len()) {
                 break;
             }
             found = self.find(scope, id).await?;
-            attempts = self.core.store.attempts(found.delivery.key).await?;
+            attempts = self.core().store.attempts(found.delivery.key).await?;
         }
         Ok((found.delivery, attempts))
     }
@@ -105,7 +105,7 @@ impl Hooks {
         id: DeliveryId,
     ) -> Result<(Delivery, Vec<Attempt>), Error> {
         let found = self.find(scope, id).await?;
-        if self.core.index.get(found.delivery.key.subscription).is_none() {
+        if self.core().index.get(found.delivery.key.subscription).is_none() {
             let detail = "the subscription of this delivery has ended".to_owned();
             return Err(Error::Conflict { code: "subscription_ended", detail });
         }
@@ -113,7 +113,7 @@ impl Hooks {
             return Err(in_flight());
         }
         // In a task of its own: an attempt that was made is recorded although the caller has gone away.
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(&self.core());
         let task = tokio::spawn(async move { retry_claimed(&core, found).await });
         task.await.map_err(|_| Error::Internal("the attempt broke off".to_owned()))??;
         self.delivery(scope, id).await
@@ -129,7 +129,7 @@ impl Hooks {
             let detail = format!("the delivery is {} already", found.delivery.status.as_str());
             return Err(Error::Conflict { code: "delivery_finished", detail });
         }
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(&self.core());
         let task = tokio::spawn(async move { cancel_claimed(&core, found).await });
         task.await.map_err(|_| Error::Internal("the cancellation broke off".to_owned()))??;
         Ok(self.find(scope, id).await?.delivery)
@@ -141,11 +141,11 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn ping(&self, scope: &Scope, id: SubscriptionId) -> Result<Attempt, Error> {
-        let stored = self.core.store.subscription(id).await?.ok_or(Error::NotFound)?;
+        let stored = self.core().store.subscription(id).await?.ok_or(Error::NotFound)?;
         scope.check(&stored.account)?;
-        let live = self.core.index.get(stored.no).ok_or(Error::NotFound)?;
-        let now = self.core.options.clock.now();
-        let uid = Uid::new(now, self.core.options.random.u128());
+        let live = self.core().index.get(stored.no).ok_or(Error::NotFound)?;
+        let now = self.core().options.clock.now();
+        let uid = Uid::new(now, self.core().options.random.u128());
         let event = Event {
             uid,
             id: EventId::generated(uid),
@@ -160,18 +160,18 @@ impl Hooks {
             matched: Vec::new(),
         };
         let event = SequencedEvent { seq: EventSeq(0), event: Arc::new(event) };
-        let since = self.core.options.clock.monotonic();
+        let since = self.core().options.clock.monotonic();
         let job = Job { event, sequence: 0, attempts: 0, automatic: 0, has_row: false, since };
-        Ok(attempt_now(&self.core, &live, &job, true).await)
+        Ok(attempt_now(&self.core(), &live, &job, true).await)
     }
 
     async fn find(&self, scope: &Scope, id: DeliveryId) -> Result<Found, Error> {
-        let event = self.core.store.event_by_uid(id.event).await?.ok_or(Error::NotFound)?;
+        let event = self.core().store.event_by_uid(id.event).await?.ok_or(Error::NotFound)?;
         scope.check(&event.event.account)?;
-        let subscription = self.core.store.subscription(id.subscription).await?.ok_or(Error::NotFound)?;
+        let subscription = self.core().store.subscription(id.subscription).await?.ok_or(Error::NotFound)?;
         let matched = event.event.matched.iter().find(|m| m.subscription == subscription.no);
         let matched = *matched.ok_or(Error::NotFound)?;
-        let mut found = self.core.deliveries_of(&event, &[matched]).await?;
+        let mut found = self.core().deliveries_of(&event, &[matched]).await?;
         let delivery = found.pop().ok_or(Error::NotFound)?;
         Ok(Found { event, delivery })
     }
@@ -222,6 +222,17 @@ async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
         }
         Claim::Busy => Err(in_flight()),
         Claim::Free => {
+            match core.store.claim(core.node, key).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    core.dispatch.release(key.subscription, key.event, None);
+                    return Err(in_flight());
+                }
+                Err(error) => {
+                    core.put_back(&found.delivery);
+                    return Err(error.into());
+                }
+            }
             // Nobody else touches it from here on: what it was when it was looked up may be old.
             let event = found.event;
             match core.store.deliveries(&[key]).await {

@@ -82,8 +82,11 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(detail) => {
+            store::Error::Unavailable(detail) | store::Error::InDoubt(detail) => {
                 Self::Unavailable { retry_after: Duration::from_secs(1), detail }
+            }
+            store::Error::Fenced | store::Error::Overtaken => {
+                Self::Unavailable { retry_after: Duration::from_secs(1), detail: error.to_string() }
             }
             store::Error::Exists => {
                 Self::Conflict { code: "already_exists", detail: "already exists".to_owned() }

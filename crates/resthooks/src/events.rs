@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::engine::EventTypes;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
-use crate::ingest::{Append, checked};
+use crate::ingest::{Append, Origin, checked};
 use crate::limits::{MAX_BATCH_EVENTS, MAX_PAGE};
 use crate::model::{
     AccountId, Delivery, Event, EventId, EventName, Match, SequencedEvent, SubscriptionId, Timestamp, Uid,
 };
+use crate::options::EventTypes;
 use crate::store::{EventFilter, Page, Prior};
 
 /// An event to emit.
@@ -140,12 +140,33 @@ impl Hooks {
         self.append(events, |place| format!("[{place}].")).await
     }
 
+    /// Judges an event as [`Hooks::emit_event`] would, and does nothing with it: for those who emit it in a transaction
+    /// of their own. One whose type registers itself is judged without it.
+    ///
+    /// # Errors
+    /// As [`Hooks::emit_event`], but for what only the store knows.
+    pub fn check_event(&self, event: &NewEvent) -> Result<(), Error> {
+        let core = self.core();
+        if core.options.event_types == EventTypes::Auto && core.catalog.get(&event.event).is_none() {
+            return Ok(());
+        }
+        let now = core.options.clock.now();
+        checked(event.clone(), &core.catalog, &*core.options.random, now, "").map(drop)
+    }
+
+    /// The statement that emits an event within a transaction on the store's own database; see
+    /// [`Nodes::emit_statement`](crate::store::Nodes::emit_statement). `None` when the store has no such thing.
+    #[must_use]
+    pub fn emit_statement(&self) -> Option<String> {
+        self.core().store.emit_statement()
+    }
+
     async fn append(
         &self,
         new: Vec<NewEvent>,
         prefix: impl Fn(usize) -> String,
     ) -> Result<Vec<Accepted>, Error> {
-        let core = &self.core;
+        let core = &self.core();
         if core.options.event_types == EventTypes::Auto {
             for event in &new {
                 if core.catalog.get(&event.event).is_none() {
@@ -157,7 +178,7 @@ impl Hooks {
         let check = |(place, new)| checked(new, &core.catalog, &*core.options.random, now, &prefix(place));
         let events = new.into_iter().enumerate().map(check).collect::<Result<Vec<_>, _>>()?;
         let (reply, answer) = oneshot::channel();
-        core.writer.append(Append { events, reply })?;
+        core.writer.append(Append { events, origin: Origin::Call, reply })?;
         answer.await.unwrap_or_else(|_| {
             let detail = "the engine stopped".to_owned();
             Err(Error::Unavailable { retry_after: Duration::from_secs(1), detail })
@@ -169,7 +190,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] (`ambiguous_id`) when several accounts have it.
     pub async fn event(&self, scope: &Scope, id: &EventId) -> Result<SequencedEvent, Error> {
-        let mut found = self.core.store.events_by_id(scope.account(), id).await?;
+        let mut found = self.core().store.events_by_id(scope.account(), id).await?;
         if found.len() > 1 {
             let detail = format!("several accounts have an event {id}: name one by ?account=");
             return Err(Error::Conflict { code: "ambiguous_id", detail });
@@ -188,7 +209,7 @@ impl Hooks {
     ) -> Result<List<SequencedEvent, Uid>, Error> {
         let limit = page.limit.clamp(1, MAX_PAGE);
         let page = Page { after: page.after, limit: limit + 1 };
-        let items = self.core.store.list_events(&filter, page).await?;
+        let items = self.core().store.list_events(&filter, page).await?;
         Ok(List::cut(items, limit, |item| item.event.uid))
     }
 
@@ -206,12 +227,12 @@ impl Hooks {
         let event = self.event(scope, id).await?;
         let limit = page.limit.clamp(1, MAX_PAGE);
         let after = match page.after {
-            Some(id) => self.core.store.subscription(id).await?.map(|subscription| subscription.no),
+            Some(id) => self.core().store.subscription(id).await?.map(|subscription| subscription.no),
             None => None,
         };
         let matched = event.event.matched.iter().filter(|m| after.is_none_or(|no| m.subscription > no));
         let wanted: Vec<Match> = matched.take(limit + 1).copied().collect();
-        let items = self.core.deliveries_of(&event, &wanted).await?;
+        let items = self.core().deliveries_of(&event, &wanted).await?;
         Ok(List::cut(items, limit, Delivery::subscription))
     }
 }

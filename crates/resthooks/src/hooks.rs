@@ -1,16 +1,61 @@
 //! The handle through which everything is asked for.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
 use crate::error::Error;
-use crate::model::AccountId;
+use crate::model::{AccountId, Node, NodeNo};
 
 /// A running engine. Cheap to clone; the engine runs until [`Hooks::shutdown`](crate::Hooks::shutdown), or until
 /// the process ends, whereupon the next start goes on where this one was.
 #[derive(Debug, Clone)]
 pub struct Hooks {
-    pub(crate) core: Arc<Core>,
+    engine: Arc<Engine>,
+}
+
+/// What stays when a node that was taken over begins anew.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    core: RwLock<Arc<Core>>,
+    /// The engine stops for good.
+    pub stopping: CancellationToken,
+}
+
+impl Hooks {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { engine: Arc::new(Engine { core: RwLock::new(core), stopping: CancellationToken::new() }) }
+    }
+
+    /// The engine as this node runs it now.
+    pub(crate) fn core(&self) -> Arc<Core> {
+        Arc::clone(&self.engine.core.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on as another node.
+    pub(crate) fn replace_core(&self, core: Arc<Core>) {
+        *self.engine.core.write().unwrap_or_else(PoisonError::into_inner) = core;
+    }
+
+    /// Ends once the engine stops for good.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.engine.stopping
+    }
+
+    /// The nodes that work on the store, those that joined last first; one alone when the store has a single owner.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
+        Ok(self.core().store.nodes().await?)
+    }
+
+    /// The number of the node that this engine is. Changes when it is taken over and joins again.
+    #[must_use]
+    pub fn node_no(&self) -> NodeNo {
+        self.core().node
+    }
 }
 
 /// Whose things a caller may see and change. What lies outside reads as absent.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::deliver::Prepared;
 use crate::model::{AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo};
+use crate::store::Shift;
 
 /// A subscription in memory, with what sending to it needs.
 #[derive(Debug)]
@@ -129,6 +130,15 @@ impl Index {
                 let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
                 counters.progress.sequence = counters.progress.sequence.min(given.sequence - 1);
             }
+        }
+    }
+
+    /// Another node has given numbers meanwhile: this one's go on behind them.
+    pub(crate) fn shift(&self, shift: Shift) {
+        if let Some(live) = self.get(shift.subscription) {
+            let mut counters = live.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            let moved = counters.progress.sequence.saturating_add_signed(shift.by);
+            counters.progress.sequence = moved;
         }
     }
 

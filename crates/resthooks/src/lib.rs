@@ -32,12 +32,14 @@ mod dispatch;
 mod ingest;
 mod record;
 
-// Starting and stopping.
+// Starting and stopping; and what nodes that share a store have to do with each other.
 mod engine;
+mod membership;
+mod options;
 
 pub use control::{EventTypeInput, NewKey, NewSubscription, SubscriptionChange, SubscriptionView};
 pub use deliveries::DeliveryQuery;
-pub use engine::{EventTypes, Options, RetryPolicy};
 pub use error::{Error, FieldError};
 pub use events::{Accepted, NewEvent};
 pub use hooks::{Hooks, List, Scope};
+pub use options::{EventTypes, Options, RetryPolicy};

@@ -1,7 +1,7 @@
 //! From an attempt to a delivery's next state: a pure function, the one place where it is decided.
 
-use crate::engine::RetryPolicy;
 use crate::model::{Attempt, Timestamp};
+use crate::options::RetryPolicy;
 
 /// What an attempt means for its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

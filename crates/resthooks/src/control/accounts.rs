@@ -22,7 +22,7 @@ impl Hooks {
     /// When the store can't be read.
     pub async fn accounts(&self, page: Page<AccountId>) -> Result<List<AccountSummary, AccountId>, Error> {
         let limit = page_limit(page.limit);
-        let found = self.core.store.list_accounts(page.after.as_ref(), limit + 1).await?;
+        let found = self.core().store.list_accounts(page.after.as_ref(), limit + 1).await?;
         Ok(List::cut(found, limit, |account| account.id.clone()))
     }
 
@@ -31,7 +31,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] when it holds nothing.
     pub async fn account(&self, id: &AccountId) -> Result<AccountSummary, Error> {
-        self.core.store.account(id).await?.ok_or(Error::NotFound)
+        self.core().store.account(id).await?.ok_or(Error::NotFound)
     }
 
     /// Deletes all that is an account's: keys and subscriptions at once, events and deliveries until the answer.
@@ -42,7 +42,7 @@ impl Hooks {
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), Error> {
         let id = id.clone();
         let rest = self
-            .core
+            .core()
             .in_order(move |core| async move {
                 let now = core.options.clock.now();
                 let deleted = core.store.begin_delete_account(&id, now).await?.ok_or(Error::NotFound)?;
@@ -57,7 +57,7 @@ impl Hooks {
 
 impl Core {
     /// Takes an account's keys and subscriptions out of memory, and tells dispatch.
-    fn forget_account(&self, id: &AccountId, now: Timestamp) {
+    pub(super) fn forget_account(&self, id: &AccountId, now: Timestamp) {
         self.keyring.remove_account(id);
         for live in self.index.all().into_iter().filter(|live| live.subscription.account == *id) {
             let no = live.subscription.no;

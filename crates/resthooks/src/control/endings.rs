@@ -21,7 +21,7 @@ impl Hooks {
     /// [`Error::NotFound`] for an id that never was the caller's.
     pub async fn delete_subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<(), Error> {
         let scope = scope.clone();
-        self.core
+        self.core()
             .in_order(move |core| async move {
                 let subscription = core.store.subscription(id).await?.ok_or(Error::NotFound)?;
                 scope.check(&subscription.account)?;
@@ -52,7 +52,7 @@ impl Hooks {
         let mut ended = 0;
         loop {
             let filter = filter.clone();
-            let some = self.core.in_order(|core| async move { core.end_some(&filter).await }).await?;
+            let some = self.core().in_order(|core| async move { core.end_some(&filter).await }).await?;
             ended += some;
             if some < MAX_PAGE {
                 return Ok(ended);
@@ -101,10 +101,32 @@ impl Core {
             {
                 return Ok(false);
             }
+            if core.has_fared_well(no).await? {
+                return Ok(false);
+            }
             core.stop(live.subscription.clone(), SubscriptionStatus::Disabled, Some(reason)).await?;
             Ok(true)
         })
         .await
+    }
+
+    /// Whether another node has delivered to a subscription that fails here: then its failures are counted anew.
+    async fn has_fared_well(&self, no: SubscriptionNo) -> Result<bool, Error> {
+        if !self.store.is_shared() {
+            return Ok(false);
+        }
+        let standing = self.store.standing(&[no]).await?;
+        let Some(succeeded) = standing.first().and_then(|one| one.progress.health.last_success_at) else {
+            return Ok(false);
+        };
+        let Some(live) = self.index.get(no) else { return Ok(false) };
+        let health = self.index.note_health(&live, |health| {
+            if health.failing_since.is_some_and(|since| since < succeeded) {
+                health.failing_since = Some(succeeded);
+            }
+        });
+        let now = self.options.clock.now();
+        Ok(health.failing_since.is_none_or(|since| now.since(since) < self.options.disable_after))
     }
 
     /// Stores and shows that a subscription gets no more hooks. Within a change's turn only.
@@ -114,13 +136,10 @@ impl Core {
         status: SubscriptionStatus,
         reason: Option<String>,
     ) -> Result<(), Error> {
-        let no = subscription.no;
         subscription.status = status;
         subscription.status_reason = reason;
         subscription.updated_at = self.options.clock.now();
-        self.store.update_subscription(&subscription).await?;
-        self.index.apply(subscription);
-        self.subscription_changed(no);
+        self.store_change(subscription).await?;
         Ok(())
     }
 

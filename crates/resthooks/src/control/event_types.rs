@@ -37,8 +37,8 @@ impl Hooks {
         name: EventName,
         input: EventTypeInput,
     ) -> Result<EventType, Error> {
-        let entry = judge(name, input, self.core.options.clock.now())?;
-        self.core
+        let entry = judge(name, input, self.core().options.clock.now())?;
+        self.core()
             .in_order(|core| async move {
                 let name = &entry.event_type.name;
                 if core.catalog.get(name).is_some() {
@@ -59,8 +59,8 @@ impl Hooks {
         name: EventName,
         input: EventTypeInput,
     ) -> Result<(EventType, bool), Error> {
-        let mut entry = judge(name, input, self.core.options.clock.now())?;
-        self.core
+        let mut entry = judge(name, input, self.core().options.clock.now())?;
+        self.core()
             .in_order(|core| async move {
                 let former = core.catalog.get(&entry.event_type.name);
                 if let Some(former) = &former {
@@ -77,14 +77,14 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn event_type(&self, name: &EventName) -> Result<EventType, Error> {
-        self.core.catalog.get(name).map(|entry| entry.event_type.clone()).ok_or(Error::NotFound)
+        self.core().catalog.get(name).map(|entry| entry.event_type.clone()).ok_or(Error::NotFound)
     }
 
     /// Event types, ascending by name; the cursor is the last name of the page before.
     #[must_use]
     pub fn event_types(&self, page: Page<EventName>) -> List<EventType, EventName> {
         let limit = page_limit(page.limit);
-        let found = self.core.catalog.after(page.after.as_ref(), limit + 1);
+        let found = self.core().catalog.after(page.after.as_ref(), limit + 1);
         let types = found.iter().map(|entry| entry.event_type.clone()).collect();
         List::cut(types, limit, |event_type: &EventType| event_type.name.clone())
     }
@@ -95,7 +95,7 @@ impl Hooks {
     /// [`Error::NotFound`].
     pub async fn delete_event_type(&self, name: &EventName) -> Result<(), Error> {
         let name = name.clone();
-        self.core
+        self.core()
             .in_order(|core| async move {
                 let there = core.store.delete_event_type(&name).await?;
                 core.catalog.remove(&name);

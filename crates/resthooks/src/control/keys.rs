@@ -48,11 +48,11 @@ impl Hooks {
         }
         findings.into_result()?;
         let mut bytes = [0; 32];
-        self.core.options.random.fill(&mut bytes);
+        self.core().options.random.fill(&mut bytes);
         let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
         let hash = KeyHash::of(&key);
         let stored =
-            self.core.adding(move |core| async move { core.add_key(role, name, hash).await }).await?;
+            self.core().adding(move |core| async move { core.add_key(role, name, hash).await }).await?;
         Ok(NewKey { stored, key })
     }
 
@@ -65,7 +65,7 @@ impl Hooks {
             return Err(Error::field("admin_key", "must not be empty"));
         }
         let hash = KeyHash::of(key);
-        self.core
+        self.core()
             .in_order(move |core| async move {
                 let there = core.keyring.find(&hash);
                 match there.as_ref().map(|key| &key.role) {
@@ -86,20 +86,20 @@ impl Hooks {
     /// Whether any provider's key is there.
     #[must_use]
     pub fn has_provider_key(&self) -> bool {
-        self.core.keyring.has_provider()
+        self.core().keyring.has_provider()
     }
 
     /// What a key admits to; `None` for an unknown one. Looked up by hash, in memory.
     #[must_use]
     pub fn authenticate(&self, key: &str) -> Option<KeyRole> {
-        self.core.keyring.find(&KeyHash::of(key)).map(|key| key.role.clone())
+        self.core().keyring.find(&KeyHash::of(key)).map(|key| key.role.clone())
     }
 
     /// Keys, newest first, of one account or all.
     #[must_use]
     pub fn keys(&self, account: Option<&AccountId>, page: Page<KeyId>) -> List<ApiKey, KeyId> {
         let limit = page_limit(page.limit);
-        let found = self.core.keyring.before(page.after, account, limit + 1);
+        let found = self.core().keyring.before(page.after, account, limit + 1);
         List::cut(found, limit, |key| key.id)
     }
 
@@ -108,7 +108,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_key(&self, id: KeyId) -> Result<(), Error> {
-        self.core
+        self.core()
             .in_order(move |core| async move {
                 let there = core.store.delete_key(id).await?;
                 core.keyring.remove(id);

@@ -5,7 +5,7 @@
 //! A change runs in a task of its own. Whoever asked for it may go away at any moment; the store and the memory
 //! must not come apart because of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::core::Core;
 use crate::error::Error;
 use crate::limits::MAX_PAGE;
+use crate::store::ChangeNo;
 
 /// Additions that go side by side: enough to fill a commit, too few to crowd events out of the store's queue.
 const ADDITIONS: u32 = 64;
@@ -21,23 +22,31 @@ const ADDITIONS: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct ControlState {
     turns: Semaphore,
+    /// Up to which point other nodes' changes are in memory.
+    pub(super) seen: Mutex<ChangeNo>,
 }
 
-impl Default for ControlState {
-    fn default() -> Self {
-        Self { turns: Semaphore::new(ADDITIONS as usize) }
+impl ControlState {
+    /// For a memory in which changes up to this point are.
+    pub(crate) fn new(seen: ChangeNo) -> Self {
+        Self { turns: Semaphore::new(ADDITIONS as usize), seen: Mutex::new(seen) }
     }
 }
 
 impl Core {
-    /// Runs a change when its turn has come, to its end, and answers with it.
+    /// Runs a change when its turn has come, to its end, and answers with it. It finds in memory what other nodes have
+    /// changed until then.
     pub(crate) async fn in_order<T, W, F>(self: &Arc<Self>, work: W) -> Result<T, Error>
     where
         W: FnOnce(Arc<Self>) -> F + Send + 'static,
         F: Future<Output = Result<T, Error>> + Send,
         T: Send + 'static,
     {
-        self.with_turns(ADDITIONS, work).await
+        self.with_turns(ADDITIONS, |core| async move {
+            core.catch_up().await?;
+            work(core).await
+        })
+        .await
     }
 
     /// As [`Core::in_order`], for what adds something new: not while a change runs, but beside other additions.

@@ -26,6 +26,7 @@ pub(super) fn draft(
 ) -> Subscription {
     Subscription {
         no: SubscriptionNo(0),
+        version: 0,
         id,
         account,
         events: new.events,

@@ -22,18 +22,18 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn event_type_samples(&self, scope: &Scope, name: &EventName) -> Result<Vec<String>, Error> {
-        let entry = self.core.catalog.get(name).ok_or(Error::NotFound)?;
+        let entry = self.core().catalog.get(name).ok_or(Error::NotFound)?;
         let filter = EventFilter {
             account: scope.account().cloned(),
             event: Some(name.clone()),
             ..EventFilter::default()
         };
-        let real = self.core.store.list_events(&filter, Page { after: None, limit: SHOWN }).await?;
+        let real = self.core().store.list_events(&filter, Page { after: None, limit: SHOWN }).await?;
         if real.is_empty() {
             let sample = example(scope, &entry.event_type);
-            return Ok(sample.iter().map(|event| self.core.sample(event)).collect());
+            return Ok(sample.iter().map(|event| self.core().sample(event)).collect());
         }
-        Ok(real.iter().map(|sequenced| self.core.sample(&sequenced.event)).collect())
+        Ok(real.iter().map(|sequenced| self.core().sample(&sequenced.event)).collect())
     }
 }
 

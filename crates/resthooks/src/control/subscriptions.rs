@@ -1,20 +1,23 @@
 //! Creating, reading and changing subscriptions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::order::page_limit;
 use super::rules;
 use crate::core::Core;
-use crate::engine::EventTypes;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
 use crate::limits::MAX_GRACE_SECONDS;
 use crate::model::{
     AccountId, EventPattern, Health, PayloadKind, PreviousSecret, Secret, Subscription, SubscriptionId,
-    SubscriptionStatus, TargetUrl, Timestamp, Uid,
+    TargetUrl, Timestamp, Uid,
 };
-use crate::store::{Page, SubscriptionFilter};
+use crate::options::EventTypes;
+use crate::store::{self, Page, SubscriptionFilter};
+
+/// How often a change is made anew when other nodes are quicker.
+const EDITS: usize = 10;
 
 /// What a subscription is created from, or replaced with (`PUT`).
 #[derive(Debug, Clone)]
@@ -84,7 +87,7 @@ impl Hooks {
         new: NewSubscription,
     ) -> Result<SubscriptionView, Error> {
         let account = account.clone();
-        self.core
+        self.core()
             .adding(|core| async move {
                 let now = core.options.clock.now();
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
@@ -92,7 +95,7 @@ impl Hooks {
                 core.judge(&mut subscription, None)?;
                 subscription.no = core.store.insert_subscription(&subscription).await?;
                 core.index.apply(subscription.clone());
-                Ok(core.view(subscription))
+                core.view(subscription).await
             })
             .await
     }
@@ -102,7 +105,8 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] when it is gone, deleted, absent or another account's.
     pub async fn subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<SubscriptionView, Error> {
-        self.core.present(scope, id).await.map(|subscription| self.core.view(subscription))
+        let core = self.core();
+        core.view(core.present(scope, id).await?).await
     }
 
     /// Subscriptions, newest first. The scope's account replaces the filter's.
@@ -119,8 +123,8 @@ impl Hooks {
         let filter = SubscriptionFilter { account, ..filter };
         let limit = page_limit(page.limit);
         let page = Page { after: page.after, limit: limit + 1 };
-        let found = self.core.store.list_subscriptions(&filter, page).await?;
-        let views = found.into_iter().map(|subscription| self.core.view(subscription)).collect();
+        let found = self.core().store.list_subscriptions(&filter, page).await?;
+        let views = self.core().views(found).await?;
         Ok(List::cut(views, limit, |view: &SubscriptionView| view.subscription.id))
     }
 
@@ -134,7 +138,7 @@ impl Hooks {
         id: SubscriptionId,
         new: NewSubscription,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, |_, subscription, _| rules::replace(subscription, new)).await
+        self.edit(scope, id, move |_, subscription, _| rules::replace(subscription, new.clone())).await
     }
 
     /// Changes some of a subscription's settings.
@@ -147,7 +151,7 @@ impl Hooks {
         id: SubscriptionId,
         change: SubscriptionChange,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, |_, subscription, _| rules::apply(subscription, change)).await
+        self.edit(scope, id, move |_, subscription, _| rules::apply(subscription, change.clone())).await
     }
 
     /// The current signing secret.
@@ -155,7 +159,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn subscription_secret(&self, scope: &Scope, id: SubscriptionId) -> Result<Secret, Error> {
-        self.core.present(scope, id).await.map(|subscription| subscription.secret)
+        self.core().present(scope, id).await.map(|subscription| subscription.secret)
     }
 
     /// Gives a subscription a new secret; the old one goes on signing beside it for `grace`.
@@ -180,28 +184,33 @@ impl Hooks {
         .await
     }
 
-    /// Changes one that has not ended: reads, edits, judges and stores it. What leaves it as it is writes nothing.
+    /// Changes one that has not ended: reads, edits, judges and stores it. What leaves it as it is writes nothing. When
+    /// another node was quicker, all of it is done again on what that one has stored.
     async fn edit(
         &self,
         scope: &Scope,
         id: SubscriptionId,
-        edit: impl FnOnce(&Core, &mut Subscription, Timestamp) + Send + 'static,
+        edit: impl Fn(&Core, &mut Subscription, Timestamp) + Send + Sync + 'static,
     ) -> Result<SubscriptionView, Error> {
         let scope = scope.clone();
-        self.core
+        self.core()
             .in_order(move |core| async move {
-                let former = core.present(&scope, id).await?;
-                let now = core.options.clock.now();
-                let mut subscription = former.clone();
-                edit(&core, &mut subscription, now);
-                core.judge(&mut subscription, Some(&former))?;
-                if subscription == former {
-                    return Ok(core.view(former));
+                for _ in 0..EDITS {
+                    let former = core.present(&scope, id).await?;
+                    let now = core.options.clock.now();
+                    let mut subscription = former.clone();
+                    edit(&core, &mut subscription, now);
+                    core.judge(&mut subscription, Some(&former))?;
+                    if subscription == former {
+                        return core.view(former).await;
+                    }
+                    subscription.updated_at = now;
+                    match core.store_change(subscription).await {
+                        Err(store::Error::Overtaken) => {}
+                        stored => return core.view(stored?).await,
+                    }
                 }
-                subscription.updated_at = now;
-                core.store.update_subscription(&subscription).await?;
-                core.show_change(&former, subscription.clone());
-                Ok(core.view(subscription))
+                Err(store::Error::Overtaken.into())
             })
             .await
     }
@@ -219,10 +228,40 @@ impl Core {
         rules::judge(draft, former, &self.options.targets, registered)
     }
 
-    fn view(&self, subscription: Subscription) -> SubscriptionView {
-        let health = self.index.get(subscription.no).map(|live| live.health()).unwrap_or_default();
-        let pending = self.waiting(subscription.no);
-        SubscriptionView { subscription, health, pending }
+    /// Stores a change of a subscription, and shows it in memory: as it is then. Within a change's turn only.
+    pub(super) async fn store_change(
+        &self,
+        mut subscription: Subscription,
+    ) -> Result<Subscription, store::Error> {
+        self.store.update_subscription(&subscription).await?;
+        subscription.version += 1;
+        self.show_subscription(subscription.clone());
+        Ok(subscription)
+    }
+
+    async fn view(&self, subscription: Subscription) -> Result<SubscriptionView, Error> {
+        self.views(vec![subscription]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// Subscriptions with what is known of their deliveries: on a shared store, what all nodes know.
+    async fn views(&self, subscriptions: Vec<Subscription>) -> Result<Vec<SubscriptionView>, Error> {
+        let mut standing = HashMap::new();
+        if self.store.is_shared() && !subscriptions.is_empty() {
+            let numbers: Vec<_> = subscriptions.iter().map(|subscription| subscription.no).collect();
+            let found = self.store.standing(&numbers).await?;
+            standing.extend(found.into_iter().map(|one| (one.subscription, one)));
+        }
+        let view = |subscription: Subscription| {
+            let no = subscription.no;
+            let mut health = self.index.get(no).map(|live| live.health()).unwrap_or_default();
+            let mut pending = self.waiting(no);
+            if let Some(stored) = standing.get(&no) {
+                health = health.joined(stored.progress.health);
+                pending = stored.waiting + self.dispatch.fresh(no);
+            }
+            SubscriptionView { subscription, health, pending }
+        };
+        Ok(subscriptions.into_iter().map(view).collect())
     }
 
     /// One that has not ended, and that the caller may see.
@@ -230,19 +269,5 @@ impl Core {
         let subscription = self.store.subscription(id).await?.ok_or(Error::NotFound)?;
         scope.check(&subscription.account)?;
         if subscription.status.is_ended() { Err(Error::NotFound) } else { Ok(subscription) }
-    }
-
-    /// Shows a stored change in memory and tells dispatch. One that is active again starts with a clean record, so
-    /// that it is not disabled for failures of before; the record is cleaned first, since dispatch may look at once.
-    fn show_change(&self, former: &Subscription, subscription: Subscription) {
-        let no = subscription.no;
-        if former.status != SubscriptionStatus::Active
-            && subscription.status == SubscriptionStatus::Active
-            && let Some(live) = self.index.get(no)
-        {
-            self.index.note_health(&live, |health| health.failing_since = None);
-        }
-        self.index.apply(subscription);
-        self.subscription_changed(no);
     }
 }

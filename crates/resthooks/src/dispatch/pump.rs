@@ -23,7 +23,7 @@ pub(crate) async fn pump(core: Arc<Core>) {
     loop {
         let changed = core.dispatch.due_changed.notified();
         start_runners(&core);
-        match core.dispatch.due(core.options.clock.now()) {
+        match core.dispatch.due(core.node, core.options.clock.now()) {
             Due::Lease(ask) => {
                 // The others look whether there is more.
                 core.dispatch.due_changed.notify_one();
@@ -104,7 +104,9 @@ async fn settle_all(
     while !core.stopping.is_cancelled() {
         let now = core.options.clock.now();
         let except = core.dispatch.in_hand(subscription);
-        let ask = Settle { subscription, from, to, reason: reason.clone(), now, limit: SETTLE_STEP, except };
+        let node = core.node;
+        let ask =
+            Settle { node, subscription, from, to, reason: reason.clone(), now, limit: SETTLE_STEP, except };
         match core.store.settle(ask).await {
             Ok(moved) => {
                 core.dispatch.settled(subscription, moved, to, now);
@@ -114,6 +116,8 @@ async fn settle_all(
             }
             Err(error) => {
                 tracing::warn!(%error, "waiting deliveries could not be moved; trying again");
+                // It may have happened without its answer: then some are due.
+                core.dispatch.settled(subscription, 0, to, now);
                 return false;
             }
         }

@@ -1,13 +1,15 @@
 //! The lanes of all subscriptions, and whose turn it is.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::lane::{Job, Settling};
 use super::state::{RESERVED, State, earlier};
-use crate::model::{AccountId, DeliveryStatus, EventSeq, SubscriptionNo, Timestamp};
+use crate::env::Clock;
+use crate::model::{AccountId, DeliveryStatus, EventSeq, NodeNo, SubscriptionNo, Timestamp};
 use crate::store::{Backlog, LeaseDue, Leased, Record};
 
 /// One lane's fresh deliveries may take this part of the bytes of all.
@@ -28,6 +30,9 @@ pub(crate) struct Limits {
 pub(crate) struct Dispatch {
     state: Mutex<State>,
     limits: Limits,
+    clock: Arc<dyn Clock>,
+    /// Until when this node may send, by its clock, in microseconds: its lease. `u64::MAX` on a store of its own.
+    send_until: AtomicU64,
     /// Something is due, or may be sent.
     pub due_changed: Notify,
     /// Something is to be settled.
@@ -64,10 +69,12 @@ pub(crate) enum Due {
 }
 
 impl Dispatch {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             state: Mutex::default(),
             limits,
+            clock,
+            send_until: AtomicU64::new(u64::MAX),
             due_changed: Notify::new(),
             settle_changed: Notify::new(),
             idle: Notify::new(),
@@ -114,9 +121,22 @@ impl Dispatch {
         overflow
     }
 
+    /// Nothing new is sent after this moment of the monotonic clock, unless it is put off again.
+    pub(crate) fn send_until(&self, moment: Duration) {
+        let micros = u64::try_from(moment.as_micros()).unwrap_or(u64::MAX);
+        self.send_until.store(micros, Ordering::Relaxed);
+    }
+
+    /// Whether this node's lease runs. Asked for each delivery just before it is sent: a process that was stopped for
+    /// a while must not go on with what another node has taken over meanwhile.
+    fn has_lease(&self) -> bool {
+        let until = self.send_until.load(Ordering::Relaxed);
+        until == u64::MAX || self.clock.monotonic().as_micros() < u128::from(until)
+    }
+
     /// The next delivery to send, counted as in flight from now on.
     pub(crate) fn next(&self) -> Option<(SubscriptionNo, Job)> {
-        self.lock().next(self.limits.in_flight)
+        self.has_lease().then(|| self.lock().next(self.limits.in_flight)).flatten()
     }
 
     /// An attempt has ended; `reached` tells whether the target could be reached, when it was tried. Gives the next
@@ -131,7 +151,7 @@ impl Dispatch {
         if state.in_flight == 0 {
             self.idle.notify_waiters();
         }
-        let next = state.next(self.limits.in_flight);
+        let next = self.has_lease().then(|| state.next(self.limits.in_flight)).flatten();
         let more = next.is_some() && !state.ring.is_empty() && state.in_flight < self.limits.in_flight;
         self.unlock(state);
         (next, more)
@@ -173,22 +193,24 @@ impl Dispatch {
         self.lock().next_settle()
     }
 
-    /// What the store has waiting at a start.
+    /// What the store has waiting: at a start, or taken over from another node. Told twice, it counts twice until it is
+    /// sent; what is due is found all the same.
     pub(crate) fn load(&self, backlog: &Backlog, account: &AccountId, cap: usize, settle: bool) {
         let mut state = self.lock();
         state.waiting += backlog.scheduled + backlog.held;
         let lane = state.lane(backlog.subscription, account, cap);
-        lane.waiting = backlog.scheduled + backlog.held;
-        lane.next_due = backlog.next_due;
+        lane.waiting += backlog.scheduled + backlog.held;
+        lane.next_due = earlier(lane.next_due, backlog.next_due);
         if settle {
             state.want_settle(backlog.subscription);
         }
         state.list_due(backlog.subscription);
+        self.unlock(state);
     }
 
     /// What the pump is to do next.
-    pub(crate) fn due(&self, now: Timestamp) -> Due {
-        self.lock().due(now, self.limits.queue_bytes / LATE_PART)
+    pub(crate) fn due(&self, node: NodeNo, now: Timestamp) -> Due {
+        self.lock().due(node, now, self.limits.queue_bytes / LATE_PART)
     }
 
     /// Deliveries were fetched (none when the store could not be read: then it is tried again at `retry`).
@@ -375,6 +397,11 @@ impl Dispatch {
             queued_bytes: state.fresh_bytes + state.late_bytes,
             waiting: state.waiting,
         }
+    }
+
+    /// Deliveries of one subscription that wait in memory and have no row.
+    pub(crate) fn fresh(&self, no: SubscriptionNo) -> u64 {
+        self.lock().lanes.get(&no).map_or(0, |lane| lane.fresh_len() as u64)
     }
 
     /// Deliveries of one subscription that wait: in memory without a row, or in the store.

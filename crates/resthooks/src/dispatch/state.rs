@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::lane::{Job, Lane, Settling};
 use super::queue::Due;
-use crate::model::{AccountId, DeliveryStatus, SubscriptionNo, Timestamp};
+use crate::model::{AccountId, DeliveryStatus, NodeNo, SubscriptionNo, Timestamp};
 use crate::store::{LeaseDue, Record};
 
 /// Late deliveries of one lane that are fetched from the store at once.
@@ -160,7 +160,7 @@ impl State {
         Some(no)
     }
 
-    pub(super) fn due(&mut self, now: Timestamp, late_most: usize) -> Due {
+    pub(super) fn due(&mut self, node: NodeNo, now: Timestamp, late_most: usize) -> Due {
         if self.closed {
             return Due::Wait(None);
         }
@@ -176,7 +176,8 @@ impl State {
         lane.next_due = None;
         lane.leasing = true;
         self.due_grew = !self.due.is_empty();
-        Due::Lease(LeaseDue { subscription: no, now, limit, except: lane.in_hand.iter().copied().collect() })
+        let except = lane.in_hand.iter().copied().collect();
+        Due::Lease(LeaseDue { node, subscription: no, now, limit, except })
     }
 
     /// Puts a lane among those with something to send, if it has and is not there.

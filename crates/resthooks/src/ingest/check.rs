@@ -1,13 +1,15 @@
 //! Is this an event that we take?
 
 use ring::digest;
+use serde_json::value::RawValue;
 
 use crate::catalog::Catalog;
 use crate::env::Random;
 use crate::error::{Error, FieldError};
 use crate::events::NewEvent;
 use crate::limits::{MAX_DATA_BYTES, MAX_DATA_DEPTH, MAX_KEY_BYTES, MAX_RESOURCE_URL_BYTES};
-use crate::model::{Event, EventId, Timestamp, Uid};
+use crate::model::{Event, EventId, Invalid, Timestamp, Uid};
+use crate::store::Emitted;
 
 /// Judges a new event and makes it ready to be appended. `prefix` comes before field names in errors.
 pub(crate) fn checked(
@@ -50,6 +52,37 @@ pub(crate) fn checked(
         digest,
         matched: Vec::new(),
     })
+}
+
+/// Judges an event that was emitted in a transaction, as [`checked`] does; the error is in words, for its operator. What
+/// its type is has been seen to before.
+pub(crate) fn emitted(
+    row: &Emitted,
+    catalog: &Catalog,
+    random: &dyn Random,
+    now: Timestamp,
+) -> Result<Event, String> {
+    let invalid = |field: &'static str| move |wrong: Invalid| format!("{field} {}", wrong.0);
+    let id: EventId = row.id.parse().map_err(invalid("id"))?;
+    let made = if row.own_id { None } else { Some(id.as_generated().ok_or("id is not one of ours")?) };
+    serde_json::from_slice::<&RawValue>(&row.data).map_err(|e| format!("data is not JSON: {e}"))?;
+    let new = NewEvent {
+        event: row.event.parse().map_err(invalid("event"))?,
+        account: row.account.parse().map_err(invalid("account"))?,
+        data: row.data.clone(),
+        id: row.own_id.then(|| id.clone()),
+        resource_url: row.resource_url.clone(),
+        order_key: row.order_key.clone(),
+        debounce_key: row.debounce_key.clone(),
+        created_at: Some(row.created_at),
+    };
+    let mut event = checked(new, catalog, random, now, "").map_err(|e| e.to_string())?;
+    if let Some(uid) = made {
+        // It was answered this id when it was emitted.
+        event.uid = uid;
+        event.id = id;
+    }
+    Ok(event)
 }
 
 fn length_error(text: Option<&str>, max: usize) -> Option<String> {

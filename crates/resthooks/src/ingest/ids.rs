@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Append;
+use super::{Append, Origin};
 use crate::core::Core;
 use crate::error::Error;
 use crate::events::Accepted;
@@ -81,6 +81,14 @@ fn answer_known(
         .find(|(event, prior)| prior.is_some_and(|prior| Some(prior.digest) != event.digest));
     if let Some((event, _)) = conflict {
         let detail = format!("the id {} was used for another event of this account", event.id);
+        if let Origin::Emitted(no) = append.origin {
+            tracing::error!(id = %event.id, "an event emitted in a transaction was refused and set aside: {detail}");
+            return Some(Append {
+                events: Vec::new(),
+                origin: Origin::Refused(no, detail),
+                reply: append.reply,
+            });
+        }
         drop(append.reply.send(Err(Error::Conflict { code: "idempotency_conflict", detail })));
         return None;
     }
@@ -90,6 +98,10 @@ fn answer_known(
     let repeated = priors.iter().filter(|prior| prior.is_some()).count();
     core.stats.events_repeated.fetch_add(repeated as u64, std::sync::atomic::Ordering::Relaxed);
     if repeated == append.events.len() {
+        if matches!(append.origin, Origin::Emitted(_)) {
+            // It was accepted before; what stands in the outbox goes.
+            return Some(Append { events: Vec::new(), ..append });
+        }
         let answers = append.events.iter().zip(&priors);
         let answers = answers.filter_map(|(event, prior)| prior.map(|prior| Accepted::again(event, prior)));
         let answers = answers.collect();
@@ -120,5 +132,5 @@ fn partly_known(append: Append, priors: &[Option<&Prior>]) -> Append {
         });
         drop(caller.send(merged));
     });
-    Append { events, reply }
+    Append { events, origin: append.origin, reply }
 }

@@ -4,13 +4,15 @@
 //! a commit accepted is fanned out in its order, whether or not the caller is still there.
 
 mod check;
+mod collect;
 mod fanout;
 mod ids;
 mod recover;
 mod tracker;
 mod writer;
 
-pub(crate) use check::checked;
-pub(crate) use recover::recover;
+pub(crate) use check::{checked, emitted};
+pub(crate) use collect::collect;
+pub(crate) use recover::{recover, recover_taken};
 pub(crate) use tracker::Tracker;
-pub(crate) use writer::{Append, Recorded, Writer, write};
+pub(crate) use writer::{Append, Origin, Recorded, Writer, write};

@@ -1,6 +1,6 @@
 //! Group commit: everything that waits goes into one transaction, then the next.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,14 @@ use tokio::sync::{Notify, oneshot};
 use super::Tracker;
 use super::fanout::{FanOut, fan_out};
 use super::ids::{Sorted, sort_out};
+use super::recover::recover_doubt;
 use crate::core::Core;
 use crate::dispatch::{Dispatch, start_runners};
 use crate::error::Error;
 use crate::events::Accepted;
-use crate::model::{DeliveryStatus, Event, EventSeq, Match, SequencedEvent};
+use crate::model::{DeliveryStatus, Event, EventSeq, Match, SequencedEvent, SubscriptionNo};
 use crate::stats::Stats;
-use crate::store::{Batch, Record};
+use crate::store::{self, Batch, Committed, EmittedNo, Record, Shift};
 
 /// Events in one transaction.
 const MAX_EVENTS: usize = 1000;
@@ -39,10 +40,22 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 /// What a refused producer is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Where a call's events come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// From a producer.
+    Call,
+    /// From the outbox: what stands there goes with the same transaction.
+    Emitted(EmittedNo),
+    /// From the outbox, where what stands can't be accepted for this reason. There are no events.
+    Refused(EmittedNo, String),
+}
+
 /// One call's events: all or none.
 #[derive(Debug)]
 pub(crate) struct Append {
     pub events: Vec<Event>,
+    pub origin: Origin,
     pub reply: oneshot::Sender<Result<Vec<Accepted>, Error>>,
 }
 
@@ -93,6 +106,8 @@ pub(crate) struct Writer {
     fan_out: Mutex<FanOut>,
     /// Whether the last transaction was written.
     healthy: AtomicBool,
+    /// Whether it is not known if the last transaction was written.
+    in_doubt: AtomicBool,
 }
 
 impl Writer {
@@ -103,6 +118,7 @@ impl Writer {
             tracker: Mutex::new(tracker),
             fan_out: Mutex::default(),
             healthy: AtomicBool::new(true),
+            in_doubt: AtomicBool::new(false),
         }
     }
 
@@ -180,6 +196,23 @@ impl Writer {
         self.wake.notify_one();
     }
 
+    /// Drops what waits, and ends: this node was taken over, and all of it is another one's now. Producers that wait are
+    /// told to try again.
+    pub(crate) fn abandon(&self) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        queue.ended = true;
+        queue.ending = true;
+        let (appends, records) = (std::mem::take(&mut queue.appends), std::mem::take(&mut queue.records));
+        drop(queue);
+        tracing::debug!(
+            appends = appends.len(),
+            records = records.len(),
+            "dropped what another node has taken over"
+        );
+        self.wake.notify_one();
+    }
+
     /// What goes into the next transaction; `None` when nothing waits.
     fn take(&self) -> Option<Taken> {
         let fanned_out = self.fan_out().is_empty();
@@ -212,6 +245,9 @@ impl Writer {
 
     fn put_back(&self, records: Vec<Recorded>) {
         let mut queue = self.queue();
+        if queue.ended {
+            return;
+        }
         queue.record_bytes += records.iter().map(Recorded::bytes).sum::<usize>();
         records.into_iter().rev().for_each(|recorded| queue.records.push_front(recorded));
     }
@@ -219,6 +255,9 @@ impl Writer {
     /// Puts appends back to the head of the line, in their order.
     pub(super) fn put_back_appends(&self, appends: Vec<Append>) {
         let mut queue = self.queue();
+        if queue.ended {
+            return;
+        }
         for append in appends.into_iter().rev() {
             queue.events += append.events.len();
             queue.bytes += append.events.iter().map(|event| event.data.len()).sum::<usize>();
@@ -244,6 +283,9 @@ pub(crate) async fn write(core: Arc<Core>) {
     let mut saved = Saved { watermark: core.writer.tracker().watermark(), at: clock.monotonic() };
     loop {
         let woken = core.writer.wake.notified();
+        if core.fenced.is_cancelled() {
+            return;
+        }
         let ending = core.writer.is_ending();
         // Once it ends nothing is sent any more: what has no lane is found again at the next start.
         let fans_out = !ending && !core.writer.fan_out().is_empty();
@@ -267,6 +309,9 @@ pub(crate) async fn write(core: Arc<Core>) {
             continue;
         }
         let ok = transaction(&core, taken.unwrap_or_default(), save_due, &mut saved).await;
+        if core.fenced.is_cancelled() {
+            return;
+        }
         core.dispatch.set_gate(core.writer.may_send());
         if ok {
             start_runners(&core);
@@ -286,7 +331,7 @@ impl Drop for StandsDown<'_> {
         queue.ended = true;
         queue.appends.clear();
         queue.records.clear();
-        let broke_off = !queue.ending;
+        let broke_off = !queue.ending && !self.0.fenced.is_cancelled();
         drop(queue);
         if broke_off {
             tracing::error!("the writer broke off: nothing is accepted and nothing is sent any more");
@@ -312,7 +357,60 @@ impl Saved {
     }
 }
 
+/// Writes what was taken, and makes known what came of it. Whether the store is fit to take more at once.
 async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Saved) -> bool {
+    if let Err(error) = end_doubt(core).await {
+        refuse(core, taken, &error);
+        return false;
+    }
+    let Some((batch, sides)) = prepared(core, taken, save).await else { return true };
+    let begun = core.options.clock.monotonic();
+    let committed = core.store.commit(Arc::clone(&batch)).await;
+    let took = core.options.clock.monotonic().saturating_sub(begun);
+    core.stats.commit_time.observe(took);
+    core.stats.commits.fetch_add(1, Ordering::Relaxed);
+    match committed {
+        Ok(committed) => {
+            if let Some(watermark) = batch.watermark {
+                *saved = Saved { watermark, at: core.options.clock.monotonic() };
+            }
+            if !core.writer.healthy.swap(true, Ordering::Relaxed) {
+                tracing::info!("the store takes writes again");
+            }
+            let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| (*shared).clone());
+            accepted(core, sides.appends, batch.events, &committed);
+            recorded(core, &batch.records, sides.records);
+            true
+        }
+        Err(store::Error::Overtaken) => {
+            overtaken(core, sides, batch);
+            true
+        }
+        Err(error) => {
+            failed(core, sides, batch, &error);
+            saved.at = core.options.clock.monotonic();
+            false
+        }
+    }
+}
+
+/// Finds out what became of a transaction whose outcome is not known.
+async fn end_doubt(core: &Arc<Core>) -> Result<(), store::Error> {
+    if core.writer.in_doubt.load(Ordering::Relaxed) {
+        recover_doubt(core).await?;
+        core.writer.in_doubt.store(false, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// What belongs to a batch and is not written.
+struct Sides {
+    appends: Vec<Placed>,
+    records: Vec<Side>,
+}
+
+/// Makes a batch of what was taken; `None` when there is nothing to write.
+async fn prepared(core: &Arc<Core>, taken: Taken, save: bool) -> Option<(Arc<Batch>, Sides)> {
     let Taken { appends, records } = taken;
     let sorted = sort_out(core, appends).await;
     let (appends, events, later) = matched(core, sorted);
@@ -321,40 +419,27 @@ async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Sav
         records.into_iter().map(|r| (r.record, (r.was_waiting, r.done))).unzip();
     let watermark = save.then(|| core.writer.tracker().watermark());
     let progress = if save { core.index.take_dirty() } else { Vec::new() };
+    if appends.is_empty() && records.is_empty() && watermark.is_none() {
+        return None;
+    }
+    let (mut emitted, mut refused) = (Vec::new(), Vec::new());
+    for placed in &appends {
+        match &placed.origin {
+            Origin::Call => {}
+            Origin::Emitted(no) => emitted.push(*no),
+            Origin::Refused(no, reason) => refused.push((*no, reason.clone())),
+        }
+    }
     let now = core.options.clock.now();
-    if events.is_empty() && records.is_empty() && watermark.is_none() {
-        return true;
-    }
-    let batch = Arc::new(Batch { events, records, watermark, progress, now });
-    let begun = core.options.clock.monotonic();
-    let committed = core.store.commit(Arc::clone(&batch)).await;
-    let took = core.options.clock.monotonic().saturating_sub(begun);
-    core.stats.commit_time.observe(took);
-    core.stats.commits.fetch_add(1, Ordering::Relaxed);
-    match committed {
-        Ok(committed) => {
-            if let Some(watermark) = watermark {
-                *saved = Saved { watermark, at: core.options.clock.monotonic() };
-            }
-            if !core.writer.healthy.swap(true, Ordering::Relaxed) {
-                tracing::info!("the store takes writes again");
-            }
-            accepted(core, appends, &batch.events, committed.first);
-            recorded(core, &batch.records, sides);
-            true
-        }
-        Err(error) => {
-            failed(core, appends, batch, sides, &error);
-            saved.at = core.options.clock.monotonic();
-            false
-        }
-    }
+    let batch = Batch { node: core.node, events, records, watermark, progress, emitted, refused, now };
+    Some((Arc::new(batch), Sides { appends, records: sides }))
 }
 
 /// An append whose events are in the transaction, by the place of the first one.
 struct Placed {
     first: usize,
     count: usize,
+    origin: Origin,
     reply: oneshot::Sender<Result<Vec<Accepted>, Error>>,
 }
 
@@ -380,7 +465,8 @@ fn matched(core: &Core, sorted: Sorted) -> (Vec<Placed>, Vec<Arc<Event>>, Vec<Ap
             continue;
         }
         matches += own;
-        placed.push(Placed { first, count: events.len() - first, reply: append.reply });
+        let count = events.len() - first;
+        placed.push(Placed { first, count, origin: append.origin, reply: append.reply });
     }
     (placed, events, later)
 }
@@ -394,10 +480,12 @@ fn too_many(matches: usize) -> Error {
     )
 }
 
-fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first: EventSeq) {
-    let numbered = (first.0..).map(EventSeq).zip(events);
-    let events: Vec<_> =
-        numbered.map(|(seq, event)| SequencedEvent { seq, event: Arc::clone(event) }).collect();
+fn accepted(core: &Arc<Core>, appends: Vec<Placed>, mut events: Vec<Arc<Event>>, committed: &Committed) {
+    if !committed.shifts.is_empty() {
+        shift(core, &mut events, &committed.shifts);
+    }
+    let numbered = committed.numbers.iter().zip(events);
+    let events: Vec<_> = numbered.map(|(seq, event)| SequencedEvent { seq: *seq, event }).collect();
     let deliveries: usize = events.iter().map(|e| e.event.matched.len()).sum();
     core.stats.events_accepted.fetch_add(events.len() as u64, Ordering::Relaxed);
     core.stats.deliveries_matched.fetch_add(deliveries as u64, Ordering::Relaxed);
@@ -414,6 +502,20 @@ fn accepted(core: &Arc<Core>, appends: Vec<Placed>, events: &[Arc<Event>], first
         // A caller that has gone away is no reason to do otherwise.
         drop(append.reply.send(Ok(answer)));
     }
+}
+
+/// Other nodes have given sequence numbers meanwhile: the store has moved these events' own on, and so does memory.
+fn shift(core: &Core, events: &mut [Arc<Event>], shifts: &[Shift]) {
+    let by: HashMap<SubscriptionNo, i64> =
+        shifts.iter().map(|shift| (shift.subscription, shift.by)).collect();
+    for event in events {
+        for given in &mut Arc::make_mut(event).matched {
+            if let Some(by) = by.get(&given.subscription) {
+                given.sequence = given.sequence.saturating_add_signed(*by);
+            }
+        }
+    }
+    shifts.iter().for_each(|shift| core.index.shift(*shift));
 }
 
 /// What goes with a record: whether it was waiting, and who is to be told.
@@ -456,26 +558,63 @@ fn count(stats: &Stats, records: &[Record]) {
     }
 }
 
-/// Nothing was written: the producers are told so, the records are kept for the next transaction.
-fn failed(
-    core: &Core,
-    appends: Vec<Placed>,
-    batch: Arc<Batch>,
-    sides: Vec<Side>,
-    error: &crate::store::Error,
-) {
+/// Nothing was written, or it is not known: the producers are told so, the records are kept for the next transaction.
+fn failed(core: &Core, sides: Sides, batch: Arc<Batch>, error: &store::Error) {
+    match error {
+        store::Error::Fenced => core.fenced.cancel(),
+        store::Error::InDoubt(_) => core.writer.in_doubt.store(true, Ordering::Relaxed),
+        _ => {}
+    }
+    note_failure(core, batch.events.len(), error);
+    for append in undone(core, sides, batch).0 {
+        drop(append.reply.send(Err(unavailable("the store does not take writes"))));
+    }
+}
+
+/// Another node was quicker with something in the batch: all of it is looked at again.
+fn overtaken(core: &Core, sides: Sides, batch: Arc<Batch>) {
+    let (appends, events) = undone(core, sides, batch);
+    let mut events = events.into_iter();
+    let mut again = Vec::new();
+    for Placed { count, origin, reply, .. } in appends {
+        let events: Vec<Event> = events.by_ref().take(count).map(Arc::unwrap_or_clone).collect();
+        match origin {
+            Origin::Call => again.push(Append { events, origin, reply }),
+            // Whoever took it from the outbox looks there again.
+            Origin::Emitted(_) | Origin::Refused(..) => drop(reply.send(Err(unavailable("overtaken")))),
+        }
+    }
+    core.writer.put_back_appends(again);
+}
+
+/// The store does not take writes: nothing is tried.
+fn refuse(core: &Core, taken: Taken, error: &store::Error) {
+    if matches!(error, store::Error::Fenced) {
+        core.fenced.cancel();
+    }
+    note_failure(core, taken.appends.iter().map(|append| append.events.len()).sum(), error);
+    core.writer.put_back(taken.records);
+    for append in taken.appends {
+        drop(append.reply.send(Err(unavailable("the store does not take writes"))));
+    }
+}
+
+fn note_failure(core: &Core, events: usize, error: &store::Error) {
     if core.writer.healthy.swap(false, Ordering::Relaxed) {
         tracing::error!(%error, "the store does not take writes");
     }
     core.stats.commits_failed.fetch_add(1, Ordering::Relaxed);
-    core.stats.events_refused.fetch_add(batch.events.len() as u64, Ordering::Relaxed);
+    core.stats.events_refused.fetch_add(events as u64, Ordering::Relaxed);
+}
+
+/// Takes a batch back that was not written: the sequence numbers it gave, its counters and its records, which go in
+/// line again. Gives back the rest.
+fn undone(core: &Core, sides: Sides, batch: Arc<Batch>) -> (Vec<Placed>, Vec<Arc<Event>>) {
     let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| (*shared).clone());
     batch.events.iter().rev().for_each(|event| core.index.unmatch(&event.matched));
     core.index.mark_dirty(&batch.progress);
-    let restored = batch.records.into_iter().zip(sides);
+    let restored = batch.records.into_iter().zip(sides.records);
     let restored = restored.map(|(record, (was_waiting, done))| Recorded { record, was_waiting, done });
     core.writer.put_back(restored.collect());
-    for append in appends {
-        drop(append.reply.send(Err(unavailable("the store does not take writes"))));
-    }
+    (sides.appends, batch.events)
 }

@@ -175,6 +175,24 @@ pub struct Health {
     pub consecutive_failures: u64,
 }
 
+impl Health {
+    /// Two nodes' views of the same subscription as one: the newest of each, and no failures from before a success.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        let last_success_at = self.last_success_at.max(other.last_success_at);
+        let failing = |health: Self| health.failing_since.filter(|since| Some(*since) > last_success_at);
+        let both = [self, other];
+        let failing_since = both.into_iter().filter_map(failing).min();
+        let failures = both.into_iter().filter(|one| failing(*one).is_some());
+        Self {
+            last_success_at,
+            last_failure_at: self.last_failure_at.max(other.last_failure_at),
+            failing_since,
+            consecutive_failures: failures.map(|one| one.consecutive_failures).max().unwrap_or(0),
+        }
+    }
+}
+
 /// What changes with every event and delivery of a subscription: kept in memory, saved together with the watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::EmittedNo;
 use super::Error;
 use crate::model::{
     AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Match, NodeNo, Progress,
     SequencedEvent, SubscriptionNo, Timestamp,
 };
-use super::EmittedNo;
 
 /// The append-and-lease part of a store.
 #[async_trait]

@@ -33,8 +33,8 @@ pub trait Nodes: Send + Sync + 'static {
     /// [`Error::Fenced`] when this node was itself taken over.
     async fn take_over(&self, by: NodeNo, patient: bool) -> Result<Vec<NodeNo>, Error>;
 
-    /// Moves up to `limit` waiting deliveries from a node that was taken over to this one. A store with a single owner
-    /// answers with all that waits, and moves nothing.
+    /// Moves up to `limit` waiting deliveries from a node that was taken over to this one. With `from` itself: moves
+    /// nothing, and answers with all that waits for it.
     ///
     /// # Errors
     /// [`Error::Fenced`] when this node was itself taken over.

@@ -20,6 +20,7 @@ pub const fn delivery_status_code(status: DeliveryStatus) -> Option<i64> {
     }
 }
 
+/// The inverse; `None` for a number that is none.
 pub const fn delivery_status(code: i64) -> Option<DeliveryStatus> {
     match code {
         DELIVERED => Some(DeliveryStatus::Delivered),

@@ -1,7 +1,7 @@
 //! Numbers in as few bytes as they need: seven bits a byte, the lowest first, the top bit when more follow.
 
 /// Appends `value`.
-pub fn put(into: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put(into: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         into.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -10,22 +10,22 @@ pub fn put(into: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a length and the bytes.
-pub fn put_bytes(into: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_bytes(into: &mut Vec<u8>, bytes: &[u8]) {
     put(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
 }
 
 /// Takes things off the front of some bytes; every method answers `None` when what is there is not one.
-pub struct Reader<'a>(pub(super) &'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    pub fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -42,26 +42,26 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub fn signed(&mut self) -> Option<i64> {
+    pub(super) fn signed(&mut self) -> Option<i64> {
         i64::try_from(self.number()?).ok()
     }
 
-    pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
     }
 
-    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
-    pub fn bytes(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.number()?).ok()?;
         self.take(count)
     }
 
-    pub fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 }
