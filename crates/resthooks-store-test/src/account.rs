@@ -1,10 +1,9 @@
 //! Accounts: what they hold, and their end.
 
 use resthooks::model::{
-    ApiKey, DeliveryStatus, Event, EventId, EventSeq, KeyHash, KeyId, KeyRole, Subscription,
-    SubscriptionStatus,
+    ApiKey, DeliveryStatus, Event, EventId, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus,
 };
-use resthooks::store::{AccountSummary, Batch, DeletedAccount, DeliveryFilter, EventFilter, Record};
+use resthooks::store::{AccountSummary, Batch, DeletedAccount, DeliveryFilter, Error, EventFilter, Record};
 
 use crate::lab::{Lab, account, at, attempt, delivered, first, key, record, scheduled};
 
@@ -92,7 +91,8 @@ pub async fn a_deleted_account_leaves_nothing(mut lab: Lab) {
     };
     lab.write(vec![again], at(2)).await;
     let deleted = lab.store().begin_delete_account(&of_a.account, at(5)).await.unwrap().unwrap();
-    assert_eq!(deleted, DeletedAccount { account: of_a.account.clone(), through: EventSeq(4) });
+    assert_eq!(deleted.account, of_a.account);
+    assert!(deleted.through >= events[3].seq);
     lab.reopen().await;
     let snapshot = lab.store().snapshot().await.unwrap();
     assert_eq!(snapshot.deletions, std::slice::from_ref(&deleted));
@@ -107,11 +107,11 @@ pub async fn a_deleted_account_leaves_nothing(mut lab: Lab) {
     assert_eq!(store.list_events(&EventFilter::default(), first(10)).await.unwrap(), [events[1].clone()]);
     assert_eq!(store.list_deliveries(&DeliveryFilter::default(), first(10)).await.unwrap().len(), 1);
     assert!(store.attempts(key(&events[2], &of_a)).await.unwrap().is_empty());
-    assert!(store.backlog().await.unwrap().is_empty());
+    assert!(lab.inherited().is_empty());
     let found =
         store.find_ids(&[(of_a.account.clone(), id.clone()), (of_b.account.clone(), id)]).await.unwrap();
     assert!(found[0].is_none() && found[1].is_some());
-    assert_eq!(lab.emit("a", &[]).await.seq, EventSeq(5), "a deleted event's number is not given again");
+    assert!(lab.emit("a", &[]).await.seq > deleted.through, "a deleted event's number is not given again");
 }
 
 /// What comes after the beginning of a deletion is a new account's and stays.
@@ -132,11 +132,11 @@ pub async fn a_deleted_account_may_begin_anew(mut lab: Lab) {
 
 /// A second deletion before the first is done takes in what has come since.
 pub async fn a_deletion_may_be_begun_again(lab: Lab) {
-    lab.emit("a", &[]).await;
+    let one = lab.emit("a", &[]).await;
     let earlier = lab.store().begin_delete_account(&account("a"), at(1)).await.unwrap().unwrap();
-    lab.emit("a", &[]).await;
+    let other = lab.emit("a", &[]).await;
     let later = lab.store().begin_delete_account(&account("a"), at(2)).await.unwrap().unwrap();
-    assert_eq!((earlier.through, later.through), (EventSeq(1), EventSeq(2)));
+    assert!(one.seq <= earlier.through && earlier.through < other.seq && other.seq <= later.through);
     delete_rest(&lab, &earlier, 10).await;
     assert_eq!(lab.store().snapshot().await.unwrap().deletions, std::slice::from_ref(&later));
     delete_rest(&lab, &later, 10).await;
@@ -159,8 +159,9 @@ pub async fn late_records_of_a_deleted_account_are_dropped(lab: Lab) {
     let records = vec![late(false), late(true), record(&in_flight[1], &to, DeliveryStatus::Dead)];
     let progress = vec![(to.no, resthooks::model::Progress { sequence: 3, ..Default::default() })];
     let batch = Batch { records, progress, watermark: Some(new.seq), now: at(7), ..Batch::default() };
-    lab.store().commit(std::sync::Arc::new(batch)).await.unwrap();
-    lab.store().update_subscription(&to).await.unwrap();
+    lab.commit(batch).await.unwrap();
+    let late = lab.store().update_subscription(&to).await;
+    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
     let keys = [key(&in_flight[0], &to), key(&in_flight[1], &to), key(&known, &to)];
     assert!(lab.store().deliveries(&keys).await.unwrap().is_empty());
     for key in keys {
@@ -186,5 +187,5 @@ pub async fn a_large_account_goes_in_steps(lab: Lab) {
     let steps = delete_rest(&lab, &deleted, 100).await;
     assert!(steps >= 3, "{steps} steps of 100 events");
     assert_eq!(lab.store().account(&to.account).await.unwrap(), None);
-    assert_eq!(lab.store().position().await.unwrap().last, EventSeq(300));
+    assert!(lab.emit("a", &[]).await.seq > events[299].seq);
 }

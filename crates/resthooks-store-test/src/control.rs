@@ -1,12 +1,12 @@
 //! Subscriptions, event types and keys.
 
 use resthooks::model::{
-    ApiKey, EventType, KeyHash, KeyId, KeyRole, PayloadKind, PreviousSecret, Secret, Subscription,
-    SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    ApiKey, DeliveryStatus, EventType, Health, KeyHash, KeyId, KeyRole, PayloadKind, PreviousSecret,
+    Progress, Secret, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
 };
-use resthooks::store::{Error, Page, SubscriptionFilter};
+use resthooks::store::{Batch, Error, Page, Standing, SubscriptionFilter};
 
-use crate::lab::{Lab, account, after, at, first, name};
+use crate::lab::{Lab, account, after, at, delivered, first, name, record, scheduled};
 
 fn full(lab: &Lab) -> Subscription {
     Subscription {
@@ -44,10 +44,65 @@ pub async fn a_subscription_comes_back_as_it_was(mut lab: Lab) {
         if change == 0 {
             subscription =
                 Subscription { no: subscription.no, id: subscription.id, ..lab.subscription("acme") };
-            store.update_subscription(&subscription).await.unwrap();
+            subscription = lab.update(subscription).await;
         }
     }
     assert_eq!(lab.store().subscription(SubscriptionId(lab.uid())).await.unwrap(), None);
+}
+
+/// Whoever changes what has changed since it was read is refused, and nothing of the change is done.
+pub async fn a_change_of_an_old_version_is_refused(mut lab: Lab) {
+    let read = lab.subscribe("a").await;
+    let mut kept = read.clone();
+    for n in 1..=3 {
+        kept = lab.update(Subscription { description: Some(format!("change {n}")), ..kept }).await;
+        lab.reopen().await;
+        let late = Subscription { status: SubscriptionStatus::Deleted, ..read.clone() };
+        let ahead = Subscription { version: kept.version + 1, ..late.clone() };
+        for wrong in [late, ahead] {
+            let refused = lab.store().update_subscription(&wrong).await;
+            assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
+        }
+        let store = lab.store();
+        assert_eq!(store.subscription(read.id).await.unwrap().as_ref(), Some(&kept));
+        assert_eq!(store.subscriptions_by_no(&[read.no]).await.unwrap(), [kept.clone()]);
+        assert_eq!(list(&lab, &SubscriptionFilter::default()).await, [read.id]);
+        assert_eq!(store.snapshot().await.unwrap().subscriptions[0].0, kept);
+    }
+}
+
+/// Counters as they were last saved, and how many deliveries wait: scheduled and held ones.
+pub async fn standing_is_told_by_number(mut lab: Lab) {
+    let [busy, idle] = [lab.subscribe("a").await, lab.subscribe("a").await];
+    let events = lab.append((0..4).map(|_| lab.event("a", &[&busy])).collect()).await;
+    let health = Health { last_failure_at: Some(at(7)), failing_since: Some(at(5)), ..Health::default() };
+    let progress = Progress { sequence: 4, health: Health { consecutive_failures: 2, ..health } };
+    let batch = Batch {
+        records: vec![
+            scheduled(&events[0], &busy, at(9)),
+            record(&events[1], &busy, DeliveryStatus::Held),
+            record(&events[2], &busy, DeliveryStatus::Dead),
+            delivered(&events[3], &busy),
+        ],
+        progress: vec![(busy.no, progress)],
+        watermark: Some(events[3].seq),
+        now: at(8),
+        ..Batch::default()
+    };
+    lab.commit(batch).await.unwrap();
+    let ended = lab.update(Subscription { status: SubscriptionStatus::Gone, ..busy }).await;
+    let unknown = SubscriptionNo(idle.no.0 + 1);
+    for _ in 0..2 {
+        let mut told = lab.store().standing(&[idle.no, unknown, ended.no]).await.unwrap();
+        told.sort_by_key(|one| one.subscription);
+        let expected = [
+            Standing { subscription: ended.no, progress, waiting: 2 },
+            Standing { subscription: idle.no, progress: Progress::default(), waiting: 0 },
+        ];
+        assert_eq!(told, expected);
+        assert!(lab.store().standing(&[]).await.unwrap().is_empty());
+        lab.reopen().await;
+    }
 }
 
 /// One id, one subscription.
@@ -74,10 +129,8 @@ pub async fn subscriptions_are_found_by_number(lab: Lab) {
 pub async fn ended_subscriptions_are_set_aside(mut lab: Lab) {
     let mut by_status = Vec::new();
     for status in SubscriptionStatus::SHOWN.into_iter().chain([SubscriptionStatus::Deleted]) {
-        let mut one = lab.subscribe("a").await;
-        one.status = status;
-        lab.store().update_subscription(&one).await.unwrap();
-        by_status.push(one);
+        let one = lab.subscribe("a").await;
+        by_status.push(lab.update(Subscription { status, ..one }).await);
     }
     lab.reopen().await;
     for of in [None, Some(account("a"))] {
@@ -171,10 +224,8 @@ pub async fn many_subscriptions_are_listed_page_by_page(lab: Lab) {
 
 /// A cursor goes on from a subscription that was deleted meanwhile; an unknown one leads nowhere.
 pub async fn a_subscription_cursor_outlives_a_delete(lab: Lab) {
-    let [one, mut two, three] =
-        [lab.subscribe("a").await, lab.subscribe("a").await, lab.subscribe("a").await];
-    two.status = SubscriptionStatus::Deleted;
-    lab.store().update_subscription(&two).await.unwrap();
+    let [one, two, three] = [lab.subscribe("a").await, lab.subscribe("a").await, lab.subscribe("a").await];
+    let two = lab.update(Subscription { status: SubscriptionStatus::Deleted, ..two }).await;
     let filter = SubscriptionFilter::default();
     let listed = lab.store().list_subscriptions(&filter, after(two.id, 10)).await.unwrap();
     assert_eq!(listed, [one]);

@@ -1,21 +1,55 @@
 //! Where a behaviour is tried: one fresh store, and makers of what goes into it.
 
-use std::sync::Arc;
+mod node;
+
+pub(crate) use node::new_node;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use resthooks::model::{
-    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventName, EventSeq, Match, PayloadKind,
-    Secret, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus, Timestamp, Uid,
+    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventName, EventSeq, Match, NodeNo,
+    PayloadKind, Secret, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    Timestamp, Uid,
 };
-use resthooks::store::{Batch, Page, Record, Store};
+use resthooks::store::{Backlog, Batch, Committed, Error, Joined, Page, Record, Store};
 
 /// Where a backend keeps one store of its own.
 #[async_trait]
 pub trait Place: Send + Sync + 'static {
-    /// Opens it; the first time it is empty. Called again once everything of the time before was dropped.
+    /// Opens it; the first time it is empty. A store that is shared may be opened several times at once; another one is
+    /// opened again only when everything of the time before was dropped.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// Executes the store's statement for emitting, in a transaction that is then committed or rolled back, and gives
+    /// what it answered. Asked of stores that have such a statement.
+    async fn emit(&self, statement: &str, emission: &Emission, commit: bool) -> String {
+        panic!("{statement} of {emission:?} (committed: {commit}) can't be executed here")
+    }
+}
+
+/// What an application emits: the statement's parameters, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Emission {
+    /// The event's type.
+    pub event: String,
+    /// Whose it is.
+    pub account: String,
+    /// The data, JSON as text.
+    pub data: String,
+    /// The producer's id.
+    pub id: Option<String>,
+    /// When it happened, in milliseconds.
+    pub created_at: Option<i64>,
+    /// Where the resource can be read.
+    pub resource_url: Option<String>,
+    /// Its key for order.
+    pub order_key: Option<String>,
+    /// Its key for debouncing.
+    pub debounce_key: Option<String>,
 }
 
 /// Tries one behaviour on a fresh store.
@@ -29,16 +63,22 @@ pub fn run(place: impl Place, behaviour: impl AsyncFnOnce(Lab)) {
         .build()
         .expect("a runtime needs only threads");
     runtime.block_on(async {
-        let store = Some(place.open().await);
-        behaviour(Lab { place: Box::new(place), store, made: AtomicU64::new(0) }).await;
+        behaviour(Lab::new(Arc::new(place)).await).await;
     });
 }
 
-/// A store under test.
+/// A store under test, and the node that works on it.
 pub struct Lab {
-    place: Box<dyn Place>,
+    place: Arc<dyn Place>,
     store: Option<Arc<dyn Store>>,
-    made: AtomicU64,
+    joined: Joined,
+    /// The nodes before this one whose events are not all recorded.
+    past: Vec<NodeNo>,
+    /// What waited when the store was last opened.
+    inherited: Vec<Backlog>,
+    /// The last sequence given for each subscription, as this node believes.
+    sequences: Mutex<BTreeMap<SubscriptionNo, u64>>,
+    made: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Lab {
@@ -81,24 +121,6 @@ pub const fn after<C>(cursor: C, limit: usize) -> Page<C> {
 }
 
 impl Lab {
-    /// The store.
-    #[must_use]
-    pub fn store(&self) -> &dyn Store {
-        &**self.store.as_ref().expect("it is absent only while it is reopened")
-    }
-
-    /// The store, for another task.
-    #[must_use]
-    pub fn share(&self) -> Arc<dyn Store> {
-        Arc::clone(self.store.as_ref().expect("it is absent only while it is reopened"))
-    }
-
-    /// Closes the store and opens it again: what is durable must be there.
-    pub async fn reopen(&mut self) {
-        drop(self.store.take());
-        self.store = Some(self.place.open().await);
-    }
-
     /// A unique part that no other call gives, ascending.
     pub fn uid(&self) -> Uid {
         let n = self.made.fetch_add(1, Ordering::Relaxed);
@@ -111,6 +133,7 @@ impl Lab {
         let id = SubscriptionId(self.uid());
         Subscription {
             no: SubscriptionNo(0),
+            version: 0,
             id,
             account: account(of),
             events: vec!["*".parse().expect("a valid pattern")],
@@ -140,12 +163,24 @@ impl Lab {
         new
     }
 
-    /// An event of this account that matches these subscriptions, each with sequence 1.
+    /// Changes this subscription.
+    pub async fn update(&self, changed: Subscription) -> Subscription {
+        self.store().update_subscription(&changed).await.expect("it has this version");
+        Subscription { version: changed.version + 1, ..changed }
+    }
+
+    /// An event of this account that matches these subscriptions, each with the next sequence.
     #[must_use]
     pub fn event(&self, of: &str, matched: &[&Subscription]) -> Event {
         let uid = self.uid();
+        let mut sequences = self.sequences.lock().expect("nothing panics with it");
+        let mut next = |no: SubscriptionNo| {
+            let last = sequences.entry(no).or_default();
+            *last += 1;
+            *last
+        };
         let mut matched: Vec<Match> =
-            matched.iter().map(|one| Match { subscription: one.no, sequence: 1 }).collect();
+            matched.iter().map(|one| Match { subscription: one.no, sequence: next(one.no) }).collect();
         matched.sort_unstable();
         Event {
             uid,
@@ -162,13 +197,37 @@ impl Lab {
         }
     }
 
-    /// Appends these events in one batch.
+    /// Commits this batch as this lab's node.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        self.store().commit(Arc::new(Batch { node: self.node(), ..batch })).await
+    }
+
+    /// Appends these events in one batch and gives them as the store has them.
     pub async fn append(&self, events: Vec<Event>) -> Vec<SequencedEvent> {
-        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
-        let batch = Batch { events: events.clone(), now: at(0), ..Batch::default() };
-        let first = self.store().commit(Arc::new(batch)).await.expect("new events are appended").first.0;
-        let number = |(event, seq)| SequencedEvent { seq: EventSeq(seq), event };
-        events.into_iter().zip(first..).map(number).collect()
+        let batch =
+            Batch { events: events.iter().cloned().map(Arc::new).collect(), now: at(0), ..Batch::default() };
+        let committed = self.commit(batch).await.expect("new events are appended");
+        assert_eq!(committed.numbers.len(), events.len());
+        self.appended(events, &committed)
+    }
+
+    /// What became of these events in a commit.
+    pub fn appended(&self, mut events: Vec<Event>, committed: &Committed) -> Vec<SequencedEvent> {
+        let mut sequences = self.sequences.lock().expect("nothing panics with it");
+        for shift in &committed.shifts {
+            let moved = |sequence: &mut u64| *sequence = sequence.saturating_add_signed(shift.by);
+            sequences.entry(shift.subscription).and_modify(moved);
+            for one in events.iter_mut().flat_map(|event| &mut event.matched) {
+                if one.subscription == shift.subscription {
+                    moved(&mut one.sequence);
+                }
+            }
+        }
+        let number = |(event, seq)| SequencedEvent { seq, event: Arc::new(event) };
+        events.into_iter().zip(committed.numbers.iter().copied()).map(number).collect()
     }
 
     /// Appends one event of this account that matches these subscriptions.
@@ -180,7 +239,7 @@ impl Lab {
     /// Writes these records at a time.
     pub async fn write(&self, records: Vec<Record>, now: Timestamp) {
         let batch = Batch { records, now, ..Batch::default() };
-        self.store().commit(Arc::new(batch)).await.expect("records are written");
+        self.commit(batch).await.expect("records are written");
     }
 
     /// Emits an event for this subscription and schedules its delivery.
@@ -203,7 +262,12 @@ pub fn record(event: &SequencedEvent, to: &Subscription, status: DeliveryStatus)
     Record {
         key: key(event, to),
         account: to.account.clone(),
-        sequence: 1,
+        sequence: event
+            .event
+            .matched
+            .iter()
+            .find(|one| one.subscription == to.no)
+            .map_or(1, |one| one.sequence),
         has_row: false,
         status,
         reason: None,
@@ -230,6 +294,13 @@ pub fn delivered(event: &SequencedEvent, to: &Subscription) -> Record {
         attempt: Some(attempt(1)),
         ..record(event, to, DeliveryStatus::Delivered)
     }
+}
+
+/// The places of these numbers in a list of events, from 1: numbers themselves mean nothing but their order.
+#[must_use]
+pub fn places(events: &[SequencedEvent], numbers: impl IntoIterator<Item = EventSeq>) -> Vec<usize> {
+    let place = |seq| events.iter().position(|event| event.seq == seq).expect("it is one of these") + 1;
+    numbers.into_iter().map(place).collect()
 }
 
 /// The nth attempt, acknowledged.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use resthooks::model::{Event, EventId, EventSeq, Health, Match, Progress, SubscriptionNo, Timestamp};
-use resthooks::store::{Batch, DeliveryFilter, EventFilter, Position, Prior, SubscriptionFilter};
+use resthooks::store::{Batch, DeliveryFilter, Error, EventFilter, Position, Prior, SubscriptionFilter};
 
 use crate::lab::{Lab, account, at, delivered, first, key, name};
 
@@ -12,9 +12,8 @@ use crate::lab::{Lab, account, at, delivered, first, key, name};
 pub async fn an_empty_store_is_at_its_beginning(mut lab: Lab) {
     for _ in 0..2 {
         let store = lab.store();
-        assert_eq!(store.position().await.unwrap(), Position::default());
-        assert!(store.unrecorded(EventSeq(0), EventSeq(i64::MAX), 10).await.unwrap().is_empty());
-        assert!(store.backlog().await.unwrap().is_empty());
+        assert!(lab.unrecorded().await.is_empty());
+        assert!(lab.inherited().is_empty());
         assert!(store.list_events(&EventFilter::default(), first(10)).await.unwrap().is_empty());
         assert!(store.list_deliveries(&DeliveryFilter::default(), first(10)).await.unwrap().is_empty());
         assert!(
@@ -28,20 +27,37 @@ pub async fn an_empty_store_is_at_its_beginning(mut lab: Lab) {
     }
 }
 
-/// Numbers are consecutive within a batch and from batch to batch, also across a restart.
-pub async fn events_are_numbered_in_order_without_gaps(mut lab: Lab) {
-    let mut expected = 1;
+/// Numbers ascend within a batch and from batch to batch, also across a restart.
+pub async fn events_are_numbered_in_order(mut lab: Lab) {
+    let mut all: Vec<EventSeq> = Vec::new();
     for size in [1, 3, 2] {
         let events = (0..size).map(|_| lab.event("a", &[])).collect();
-        for event in lab.append(events).await {
-            assert_eq!(event.seq, EventSeq(expected));
-            expected += 1;
-        }
+        let appended = lab.append(events).await;
+        all.extend(appended.iter().map(|event| event.seq));
+        assert_eq!(lab.position().await.last, *all.last().unwrap());
         lab.reopen().await;
-        assert_eq!(lab.store().position().await.unwrap().last, EventSeq(expected - 1));
+        assert!(lab.joined_after() >= *all.last().unwrap());
     }
+    assert!(all.is_sorted_by(|one, next| one < next) && all[0] > EventSeq(0), "{all:?}");
     let listed = lab.store().list_events(&EventFilter::default(), first(10)).await.unwrap();
-    assert_eq!(listed.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [6, 5, 4, 3, 2, 1]);
+    assert!(listed.iter().map(|event| event.seq).eq(all.into_iter().rev()));
+}
+
+/// A clock that was set back, or is behind another node's, gives no number that comes before one that was given.
+pub async fn numbers_ascend_although_the_clock_was_set_back(mut lab: Lab) {
+    let mut last = lab.emit("a", &[]).await.seq;
+    for back in [0, 5_000, 5_000] {
+        let events = vec![lab.event("a", &[])];
+        let batch = Batch {
+            events: events.iter().cloned().map(Arc::new).collect(),
+            now: at(-back),
+            ..Batch::default()
+        };
+        let next = lab.commit(batch).await.unwrap().numbers[0];
+        assert!(next > last, "{next:?} comes after {last:?}");
+        last = next;
+        lab.reopen().await;
+    }
 }
 
 fn full_event(lab: &Lab) -> Event {
@@ -83,79 +99,132 @@ pub async fn an_event_comes_back_as_it_was(mut lab: Lab) {
 /// One event that can't be appended takes the whole batch with it, and what follows is as if it had never been.
 pub async fn a_batch_happens_whole_or_not_at_all(lab: Lab) {
     let to = lab.subscribe("a").await;
-    let before = lab.emit("a", &[&to]).await;
-    let taken = Event { matched: Vec::new(), ..Event::clone(&before.event) };
+    let own = own_id(&lab, "a", "order-1", 1);
+    let before = lab.append(vec![Event { matched: lab.event("a", &[&to]).matched, ..own }]).await.remove(0);
+    let position = lab.position().await;
+    let again = own_id(&lab, "a", "order-1", 2);
     let batch = Batch {
-        events: vec![Arc::new(lab.event("new", &[])), Arc::new(taken)],
+        events: vec![Arc::new(lab.event("new", &[&to])), Arc::new(again)],
         records: vec![delivered(&before, &to)],
-        watermark: Some(EventSeq(1)),
-        progress: vec![(to.no, Progress { sequence: 9, health: Health::default() })],
+        watermark: Some(before.seq),
+        progress: vec![(to.no, Progress { sequence: 2, health: failing() })],
         now: at(1),
+        ..Batch::default()
     };
-    lab.store().commit(Arc::new(batch)).await.unwrap_err();
+    let refused = lab.commit(batch).await;
+    assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
     let store = lab.store();
-    assert_eq!(store.position().await.unwrap(), Position { watermark: EventSeq(0), last: EventSeq(1) });
+    assert_eq!(lab.position().await, position);
     assert!(store.deliveries(&[key(&before, &to)]).await.unwrap().is_empty());
     assert_eq!(store.account(&account("new")).await.unwrap(), None);
-    assert_eq!(store.snapshot().await.unwrap().subscriptions[0].1, Progress::default());
-    assert_eq!(lab.emit("new", &[]).await.seq, EventSeq(2));
+    assert_eq!(store.snapshot().await.unwrap().subscriptions[0].1.health, Health::default());
+    assert_eq!(store.list_events(&EventFilter::default(), first(10)).await.unwrap(), [before.clone()]);
+    let next = lab.emit("new", &[&to]).await;
+    assert!(next.seq > before.seq);
+}
+
+/// The same id twice, in one batch or in two: the second is refused, and with it what came beside it.
+pub async fn a_batch_with_a_taken_id_is_overtaken(mut lab: Lab) {
+    let all =
+        async |lab: &Lab| lab.store().list_events(&EventFilter::default(), first(10)).await.unwrap().len();
+    let twice = [own_id(&lab, "a", "order-1", 1), own_id(&lab, "a", "order-1", 1)];
+    let late = [own_id(&lab, "a", "order-3", 3), own_id(&lab, "b", "order-2", 2)];
+    for (events, before) in [(twice, 0), (late, 2)] {
+        let batch = Batch { events: events.map(Arc::new).to_vec(), now: at(1), ..Batch::default() };
+        let refused = lab.commit(batch).await;
+        assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
+        assert_eq!(all(&lab).await, before);
+        if before == 0 {
+            lab.append(vec![lab.event("a", &[]), own_id(&lab, "b", "order-2", 2)]).await;
+            lab.reopen().await;
+        }
+    }
+    lab.append(vec![own_id(&lab, "a", "order-3", 3), own_id(&lab, "c", "order-2", 2)]).await;
+    assert_eq!(all(&lab).await, 4);
+}
+
+/// An event with its producer's id.
+fn own_id(lab: &Lab, of: &str, id: &str, digest: u8) -> Event {
+    Event { id: id.parse().unwrap(), digest: Some([digest; 32]), ..lab.event(of, &[]) }
 }
 
 /// A batch without anything in it is one too.
 pub async fn an_empty_batch_changes_nothing(lab: Lab) {
-    lab.emit("a", &[]).await;
-    lab.store().commit(Arc::new(Batch::default())).await.unwrap();
-    assert_eq!(lab.store().position().await.unwrap().last, EventSeq(1));
+    let event = lab.emit("a", &[]).await;
+    let committed = lab.commit(Batch::default()).await.unwrap();
+    assert!(committed.numbers.is_empty() && committed.shifts.is_empty());
+    assert_eq!(lab.position().await.last, event.seq);
 }
 
-/// The watermark and the counters are there after a restart as they were last given.
+fn failing() -> Health {
+    Health {
+        last_success_at: None,
+        last_failure_at: Some(at(20)),
+        failing_since: Some(at(10)),
+        consecutive_failures: 4,
+    }
+}
+
+/// The watermark and the counters are there as they were last given, by this node or by one that was before it.
 pub async fn the_watermark_and_the_counters_are_kept(mut lab: Lab) {
     let [one, other] = [lab.subscribe("a").await, lab.subscribe("a").await];
-    lab.append((0..5).map(|_| lab.event("a", &[])).collect()).await;
-    let health = Health {
-        last_success_at: Some(at(1)),
-        last_failure_at: Some(at(2)),
-        failing_since: Some(at(3)),
-        consecutive_failures: 4,
-    };
-    for (watermark, progress) in [
-        (2, Progress { sequence: 1, health: Health::default() }),
-        (4, Progress { sequence: u64::MAX >> 1, health }),
-        (5, Progress { sequence: 8, health: Health { failing_since: None, ..health } }),
-    ] {
+    let mended =
+        Health { last_success_at: Some(at(30)), failing_since: None, consecutive_failures: 0, ..failing() };
+    for (nth, health) in (1..).zip([Health::default(), failing(), mended]) {
+        let events = lab.append((0..2).map(|_| lab.event("a", &[&one])).collect()).await;
+        let progress = Progress { sequence: nth * 2, health };
         let batch = Batch {
-            watermark: Some(EventSeq(watermark)),
+            watermark: Some(events[0].seq),
             progress: vec![(one.no, progress)],
-            now: at(5),
+            now: at(50),
             ..Batch::default()
         };
-        lab.store().commit(Arc::new(batch)).await.unwrap();
+        lab.commit(batch).await.unwrap();
+        let position = Position { watermark: events[0].seq, last: events[1].seq };
+        assert_eq!(lab.position().await, position);
+        let last: Vec<_> = lab.unrecorded().await.pop().into_iter().map(|one| one.event).collect();
+        assert_eq!(last, events[1..]);
         lab.reopen().await;
-        let position = Position { watermark: EventSeq(watermark), last: EventSeq(5) };
-        assert_eq!(lab.store().position().await.unwrap(), position);
+        assert_eq!(lab.unrecorded().await.last().unwrap().event, events[1]);
         let snapshot = lab.store().snapshot().await.unwrap();
         let expected = [(one.clone(), progress), (other.clone(), Progress::default())];
         assert_eq!(snapshot.subscriptions.len(), 2);
-        assert!(expected.iter().all(|pair| snapshot.subscriptions.contains(pair)));
+        assert!(expected.iter().all(|pair| snapshot.subscriptions.contains(pair)), "{snapshot:?}");
     }
 }
 
 /// Many at once: each gets numbers of its own, and none is left out.
 pub async fn commits_at_the_same_time_do_not_meet(lab: Lab) {
-    let commits: Vec<_> = (0..40)
-        .map(|n| {
-            let (store, events) = (lab.share(), vec![Arc::new(lab.event(&format!("a{}", n % 7), &[]))]);
-            let batch = Arc::new(Batch { events, now: at(n), ..Batch::default() });
-            tokio::spawn(async move { store.commit(batch).await })
-        })
-        .collect();
-    let mut numbers = Vec::new();
-    for commit in commits {
-        numbers.push(commit.await.unwrap().unwrap().first.0);
+    let mut tasks = Vec::new();
+    for node in 0..8 {
+        let events: Vec<Event> = (0..5).map(|n| lab.event(&format!("a{}", (node + n) % 7), &[])).collect();
+        let (store, no) = if lab.store().is_shared() {
+            let other = lab.another().await;
+            (other.share(), other.node())
+        } else {
+            (lab.share(), lab.node())
+        };
+        tasks.push(tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            for event in events {
+                let events = vec![Arc::new(event)];
+                let batch = Batch { node: no, events, now: at(0), ..Batch::default() };
+                numbers.extend(store.commit(Arc::new(batch)).await.unwrap().numbers);
+            }
+            numbers
+        }));
     }
-    numbers.sort_unstable();
-    assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
-    assert_eq!(lab.store().list_events(&EventFilter::default(), first(100)).await.unwrap().len(), 40);
+    let mut all = Vec::new();
+    for task in tasks {
+        let numbers = task.await.unwrap();
+        assert!(numbers.is_sorted());
+        all.extend(numbers);
+    }
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 40);
+    let listed = lab.store().list_events(&EventFilter::default(), first(100)).await.unwrap();
+    assert!(listed.iter().rev().map(|event| event.seq).eq(all));
 }
 
 /// A producer's id is found for its own account, in the order asked for.

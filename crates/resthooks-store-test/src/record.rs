@@ -147,7 +147,7 @@ pub async fn an_attempt_comes_back_as_it_was(mut lab: Lab) {
 
 /// After an odd crash a delivery may have a row that its owner does not know of: that is changed, and nothing that
 /// was written beside it suffers.
-pub async fn a_first_record_of_a_known_delivery_changes_it(lab: Lab) {
+pub async fn a_first_record_of_a_known_delivery_changes_it(mut lab: Lab) {
     let to = lab.subscribe("a").await;
     let [known, new] = [lab.schedule(&to, at(1)).await, lab.emit("a", &[&to]).await];
     lab.write(vec![delivered(&known, &to), delivered(&new, &to)], at(3)).await;
@@ -155,7 +155,7 @@ pub async fn a_first_record_of_a_known_delivery_changes_it(lab: Lab) {
         assert_eq!(read(&lab, event, &to).await.unwrap().status, DeliveryStatus::Delivered);
         assert_eq!(attempts(&lab, event, &to).await, [attempt(1)]);
     }
-    assert!(lab.store().backlog().await.unwrap().is_empty());
+    assert!(lab.backlog().await.is_empty());
 }
 
 /// A record that speaks of a row that is not there any more leaves nothing behind.
@@ -168,7 +168,7 @@ pub async fn a_later_record_of_a_row_that_is_gone_is_dropped(lab: Lab) {
 }
 
 /// A manual attempt that failed is counted and kept; the rest of the row stays as it is.
-pub async fn a_failed_manual_attempt_keeps_the_state(lab: Lab) {
+pub async fn a_failed_manual_attempt_keeps_the_state(mut lab: Lab) {
     let to = lab.subscribe("a").await;
     let event = lab.emit("a", &[&to]).await;
     let dead = Record {
@@ -196,7 +196,7 @@ pub async fn a_failed_manual_attempt_keeps_the_state(lab: Lab) {
     );
     assert_eq!((row.attempts, row.automatic), (2, 1));
     assert_eq!(attempts(&lab, &event, &to).await, [failed(1), by_hand]);
-    assert!(lab.store().backlog().await.unwrap().is_empty());
+    assert!(lab.backlog().await.is_empty());
 }
 
 /// The same without a row: then there is no state to keep, and the record's own is written.

@@ -5,8 +5,17 @@ use resthooks::store::{Backlog, DeliveryFilter, Record, Settle};
 
 use crate::lab::{Lab, at, delivered, first, record};
 
-fn ask(of: &Subscription, from: DeliveryStatus, to: DeliveryStatus) -> Settle {
-    Settle { subscription: of.no, from, to, reason: None, now: at(500), limit: 100, except: Vec::new() }
+fn ask(lab: &Lab, of: &Subscription, from: DeliveryStatus, to: DeliveryStatus) -> Settle {
+    Settle {
+        node: lab.node(),
+        subscription: of.no,
+        from,
+        to,
+        reason: None,
+        now: at(500),
+        limit: 100,
+        except: Vec::new(),
+    }
 }
 
 /// The deliveries of a subscription, oldest first.
@@ -21,8 +30,8 @@ fn statuses(rows: &[Delivery]) -> Vec<&'static str> {
     rows.iter().map(|row| row.status.as_str()).collect()
 }
 
-async fn backlog(lab: &Lab, of: &Subscription) -> Option<Backlog> {
-    lab.store().backlog().await.unwrap().into_iter().find(|one| one.subscription == of.no)
+async fn backlog(lab: &mut Lab, of: &Subscription) -> Option<Backlog> {
+    lab.backlog().await.into_iter().find(|one| one.subscription == of.no)
 }
 
 /// A pause holds what is scheduled, a resumption makes all of it due at once, and an end cancels it.
@@ -33,7 +42,7 @@ pub async fn waiting_deliveries_are_held_released_and_cancelled(mut lab: Lab) {
     }
     let hold = Settle {
         reason: Some("paused".to_owned()),
-        ..ask(&to, DeliveryStatus::Scheduled, DeliveryStatus::Held)
+        ..ask(&lab, &to, DeliveryStatus::Scheduled, DeliveryStatus::Held)
     };
     assert_eq!(lab.store().settle(hold).await.unwrap(), 2);
     lab.reopen().await;
@@ -42,9 +51,9 @@ pub async fn waiting_deliveries_are_held_released_and_cancelled(mut lab: Lab) {
         assert_eq!((row.next_attempt_at, row.updated_at), (None, at(500)));
     }
     let waits = Backlog { subscription: to.no, next_due: None, scheduled: 0, held: 2 };
-    assert_eq!(backlog(&lab, &to).await, Some(waits));
+    assert_eq!(backlog(&mut lab, &to).await, Some(waits));
 
-    let release = ask(&to, DeliveryStatus::Held, DeliveryStatus::Scheduled);
+    let release = ask(&lab, &to, DeliveryStatus::Held, DeliveryStatus::Scheduled);
     assert_eq!(lab.store().settle(release).await.unwrap(), 2);
     for row in rows(&lab, &to).await {
         assert_eq!(
@@ -55,14 +64,14 @@ pub async fn waiting_deliveries_are_held_released_and_cancelled(mut lab: Lab) {
 
     let cancel = Settle {
         reason: Some("gone".to_owned()),
-        ..ask(&to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled)
+        ..ask(&lab, &to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled)
     };
     assert_eq!(lab.store().settle(cancel).await.unwrap(), 2);
     for row in rows(&lab, &to).await {
         assert_eq!((row.status, row.reason.as_deref()), (DeliveryStatus::Cancelled, Some("gone")));
         assert_eq!(row.next_attempt_at, None);
     }
-    assert_eq!(backlog(&lab, &to).await, None);
+    assert_eq!(backlog(&mut lab, &to).await, None);
 }
 
 /// The oldest events' first, so many at a time, until fewer than asked for are left.
@@ -71,7 +80,7 @@ pub async fn they_are_moved_in_steps_the_oldest_first(lab: Lab) {
     for n in 0..5 {
         lab.schedule(&to, at(100 - n)).await;
     }
-    let step = Settle { limit: 2, ..ask(&to, DeliveryStatus::Scheduled, DeliveryStatus::Held) };
+    let step = Settle { limit: 2, ..ask(&lab, &to, DeliveryStatus::Scheduled, DeliveryStatus::Held) };
     assert_eq!(lab.store().settle(step.clone()).await.unwrap(), 2);
     assert_eq!(statuses(&rows(&lab, &to).await), ["held", "held", "scheduled", "scheduled", "scheduled"]);
     assert_eq!(lab.store().settle(step.clone()).await.unwrap(), 2);
@@ -89,7 +98,7 @@ pub async fn what_is_in_hand_is_not_moved(lab: Lab) {
     let step = Settle {
         limit: 2,
         except: vec![events[0].seq, events[2].seq],
-        ..ask(&to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled)
+        ..ask(&lab, &to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled)
     };
     assert_eq!(lab.store().settle(step.clone()).await.unwrap(), 2);
     assert_eq!(statuses(&rows(&lab, &to).await), ["scheduled", "cancelled", "scheduled", "cancelled"]);
@@ -110,7 +119,7 @@ pub async fn nothing_else_is_moved(lab: Lab) {
     ];
     lab.write(records, at(1)).await;
     let before = (rows(&lab, &to).await, rows(&lab, &other).await);
-    let step = ask(&to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled);
+    let step = ask(&lab, &to, DeliveryStatus::Scheduled, DeliveryStatus::Cancelled);
     assert_eq!(lab.store().settle(step).await.unwrap(), 0);
     assert_eq!((rows(&lab, &to).await, rows(&lab, &other).await), before);
 }

@@ -7,7 +7,8 @@ macro_rules! suite {
     ($place:path) => {
         $crate::suite! { @tests $place;
             log: [
-                an_empty_store_is_at_its_beginning, events_are_numbered_in_order_without_gaps,
+                an_empty_store_is_at_its_beginning, events_are_numbered_in_order,
+                numbers_ascend_although_the_clock_was_set_back, a_batch_with_a_taken_id_is_overtaken,
                 an_event_comes_back_as_it_was, a_batch_happens_whole_or_not_at_all, an_empty_batch_changes_nothing,
                 the_watermark_and_the_counters_are_kept, commits_at_the_same_time_do_not_meet,
                 taken_ids_are_found_per_account, ids_that_look_generated_are_found_too
@@ -20,7 +21,8 @@ macro_rules! suite {
             ];
             lease: [
                 the_longest_due_go_first, what_is_leased_can_be_sent, no_more_are_leased_than_asked_for,
-                what_is_in_hand_is_left_out, what_is_not_due_waits, only_scheduled_ones_of_the_subscription_are_leased
+                what_is_in_hand_is_left_out, what_is_not_due_waits, only_scheduled_ones_of_the_subscription_are_leased,
+                what_nobody_else_has_in_hand_may_be_claimed
             ];
             settle: [
                 waiting_deliveries_are_held_released_and_cancelled, they_are_moved_in_steps_the_oldest_first,
@@ -28,7 +30,8 @@ macro_rules! suite {
             ];
             recovery: [what_has_no_row_is_found, what_has_no_row_is_found_in_parts, the_backlog_is_counted];
             control: [
-                a_subscription_comes_back_as_it_was, a_subscription_id_is_taken_once,
+                a_subscription_comes_back_as_it_was, a_change_of_an_old_version_is_refused, standing_is_told_by_number,
+                a_subscription_id_is_taken_once,
                 subscriptions_are_found_by_number, ended_subscriptions_are_set_aside,
                 subscriptions_are_listed_by_filters, many_subscriptions_are_listed_page_by_page,
                 a_subscription_cursor_outlives_a_delete, event_types_are_put_and_deleted,

@@ -1,11 +1,11 @@
 //! Asks the store and the model the same questions.
 
 use resthooks::model::{
-    Delivery, DeliveryKey, DeliveryStatus, EventSeq, SequencedEvent, Subscription, SubscriptionStatus,
-    Timestamp,
+    Delivery, DeliveryKey, DeliveryStatus, EventSeq, SequencedEvent, Subscription, SubscriptionNo,
+    SubscriptionStatus, Timestamp,
 };
 use resthooks::store::{
-    AccountSummary, Backlog, DeliveryFilter, EventFilter, LeaseDue, Page, SubscriptionFilter, Unrecorded,
+    AccountSummary, DeliveryFilter, EventFilter, LeaseDue, Page, SubscriptionFilter, Unrecorded,
 };
 
 use super::work::{ACCOUNTS, NAMES, PATTERNS, TARGETS, Trial};
@@ -28,19 +28,29 @@ pub(super) async fn all(trial: &mut Trial, lab: &Lab) {
 
 async fn recovery(trial: &Trial, lab: &Lab) {
     let plain = &trial.plain;
-    assert_eq!(lab.store().position().await.unwrap(), plain.position);
-    let mut backlog = lab.store().backlog().await.unwrap();
-    backlog.sort_by_key(|one: &Backlog| one.subscription);
-    assert_eq!(backlog, plain.backlog());
-    let above = plain.events.iter().filter(|(seq, _)| **seq > plain.position.watermark);
-    let unrecorded: Vec<Unrecorded> = above
+    assert_eq!(lab.position().await.watermark, plain.watermark());
+    let numbers: Vec<SubscriptionNo> = plain.subscriptions.keys().copied().collect();
+    let mut standing = lab.store().standing(&numbers).await.unwrap();
+    standing.sort_by_key(|one| one.subscription);
+    assert_eq!(standing, plain.standing());
+    let all: Vec<Unrecorded> = plain
+        .events
+        .iter()
         .map(|(seq, event)| Unrecorded {
             event: SequencedEvent { seq: *seq, event: event.clone() },
             missing: plain.missing(*seq),
         })
         .collect();
-    let found = lab.store().unrecorded(plain.position.watermark, plain.position.last, ALL).await.unwrap();
-    assert_eq!(found, unrecorded);
+    let open = |of: Vec<Unrecorded>| of.into_iter().filter(|one| !one.missing.is_empty()).collect::<Vec<_>>();
+    let own = |one: &&Unrecorded| one.event.seq > plain.watermark();
+    assert_eq!(lab.unrecorded_of(lab.node()).await, all.iter().filter(own).cloned().collect::<Vec<_>>());
+    // Of nodes that were before this one, those alone that something is missing of: the others may be forgotten.
+    assert_eq!(open(lab.unrecorded().await), open(all));
+}
+
+/// What the store said when it was last opened.
+pub(super) fn reopened(trial: &Trial, lab: &Lab) {
+    assert_eq!(lab.inherited(), trial.plain.backlog());
 }
 
 async fn control(trial: &Trial, lab: &Lab) {
@@ -66,6 +76,7 @@ async fn control(trial: &Trial, lab: &Lab) {
 async fn lease(trial: &mut Trial, lab: &Lab) {
     let Some(subscription) = trial.any_subscription() else { return };
     let ask = LeaseDue {
+        node: lab.node(),
         subscription,
         now: at(trial.dice.millis(2_500)),
         limit: 1 + trial.dice.below(4),

@@ -8,7 +8,7 @@ use resthooks::model::{
     EventType, KeyRole, Match, Progress, SequencedEvent, Subscription, SubscriptionNo, Timestamp,
 };
 use resthooks::store::{
-    AccountSummary, Backlog, Batch, DeliveryFilter, EventFilter, LeaseDue, Position, Record, Settle,
+    AccountSummary, Backlog, Batch, DeliveryFilter, EventFilter, LeaseDue, Record, Settle, Standing,
     SubscriptionFilter,
 };
 
@@ -21,7 +21,8 @@ pub(super) struct Row {
 
 #[derive(Debug, Default)]
 pub(super) struct Plain {
-    pub(super) position: Position,
+    /// Where the log of each node that ever worked here begins, and how far it is recorded, the present one's last.
+    logs: Vec<(EventSeq, EventSeq)>,
     pub(super) events: BTreeMap<EventSeq, Arc<Event>>,
     pub(super) rows: BTreeMap<DeliveryKey, Row>,
     pub(super) subscriptions: BTreeMap<SubscriptionNo, (Subscription, Progress)>,
@@ -30,15 +31,32 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    pub(super) fn commit(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            self.position.last = self.position.last.next();
-            self.events.insert(self.position.last, Arc::clone(event));
+    /// A node begins a log: its events are numbered above this one, and all is recorded up to that one.
+    pub(super) fn begin_log(&mut self, after: EventSeq, watermark: EventSeq) {
+        self.logs.push((after, watermark));
+    }
+
+    /// How far the present node's log is recorded.
+    pub(super) fn watermark(&self) -> EventSeq {
+        self.logs.last().map_or(EventSeq(0), |(_, watermark)| *watermark)
+    }
+
+    /// The present node's events.
+    pub(super) fn own_events(&self) -> impl Iterator<Item = EventSeq> {
+        let after = self.logs.last().map_or(EventSeq(0), |(after, _)| *after);
+        self.events.keys().copied().filter(move |seq| *seq > after)
+    }
+
+    pub(super) fn commit(&mut self, batch: &Batch, numbers: &[EventSeq]) {
+        for (event, seq) in batch.events.iter().zip(numbers) {
+            self.events.insert(*seq, Arc::clone(event));
         }
         for record in &batch.records {
             self.record(record, batch.now);
         }
-        self.position.watermark = batch.watermark.unwrap_or(self.position.watermark);
+        if let (Some(given), Some((_, watermark))) = (batch.watermark, self.logs.last_mut()) {
+            *watermark = given.max(*watermark);
+        }
         for (no, progress) in &batch.progress {
             if let Some((_, kept)) = self.subscriptions.get_mut(no) {
                 *kept = *progress;
@@ -110,6 +128,20 @@ impl Plain {
             }
         };
         self.subscriptions.keys().map(of).filter(|one| one.scheduled + one.held > 0).collect()
+    }
+
+    pub(super) fn standing(&self) -> Vec<Standing> {
+        let waiting = |no| {
+            let waits =
+                [DeliveryStatus::Scheduled, DeliveryStatus::Held].map(|status| self.waiting(no, status));
+            waits.iter().map(Vec::len).sum::<usize>() as u64
+        };
+        let of = |(no, (_, progress)): (&SubscriptionNo, &(Subscription, Progress))| Standing {
+            subscription: *no,
+            progress: *progress,
+            waiting: waiting(*no),
+        };
+        self.subscriptions.iter().map(of).collect()
     }
 
     pub(super) fn missing(&self, seq: EventSeq) -> Vec<Match> {

@@ -1,5 +1,6 @@
 //! Chooses what happens next, and has it happen to the store and to the model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use resthooks::model::{
@@ -8,6 +9,7 @@ use resthooks::model::{
 };
 use resthooks::store::{Batch, Error, Record, Settle};
 
+use super::compare;
 use super::dice::Dice;
 use super::plain::Plain;
 use crate::lab::{Lab, account, at, attempt, name};
@@ -35,8 +37,9 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) async fn new(seed: u64, lab: &Lab) -> Self {
-        let plain = Plain { position: lab.store().position().await.unwrap(), ..Plain::default() };
-        Self { dice: Dice::new(seed), plain, now: at(0), ids: 0 }
+        let mut trial = Self { dice: Dice::new(seed), plain: Plain::default(), now: at(0), ids: 0 };
+        trial.begin_log(lab).await;
+        trial
     }
 
     pub(super) async fn step(&mut self, lab: &mut Lab) {
@@ -49,8 +52,26 @@ impl Trial {
             23..25 => self.event_type(lab).await,
             25..27 => self.key(lab).await,
             27 if self.dice.once_in(3) => self.delete_account(lab).await,
-            _ => lab.reopen().await,
+            _ => self.reopen(lab).await,
         }
+    }
+
+    async fn reopen(&mut self, lab: &mut Lab) {
+        lab.reopen().await;
+        self.begin_log_if_new(lab).await;
+        compare::reopened(self, lab);
+    }
+
+    /// Where nodes share a store, each has a log of its own.
+    async fn begin_log_if_new(&mut self, lab: &Lab) {
+        if lab.store().is_shared() {
+            self.begin_log(lab).await;
+        }
+    }
+
+    async fn begin_log(&mut self, lab: &Lab) {
+        let position = lab.position().await;
+        self.plain.begin_log(position.last.max(lab.joined_after()), position.watermark);
     }
 
     /// Deletes all accounts and whatever belongs to none.
@@ -99,7 +120,7 @@ impl Trial {
         };
         let before = self.plain.subscriptions[&no].0.clone();
         let changed = self.shuffled(Subscription { status, ..before });
-        lab.store().update_subscription(&changed).await.unwrap();
+        let changed = lab.update(changed).await;
         self.plain.subscriptions.get_mut(&no).unwrap().0 = changed;
     }
 
@@ -109,19 +130,26 @@ impl Trial {
     }
 
     async fn commit(&mut self, lab: &Lab) {
-        let events = (0..self.dice.below(5)).map(|_| Arc::new(self.event(lab))).collect();
+        let events: Vec<_> = (0..self.dice.below(5)).map(|_| Arc::new(self.event(lab))).collect();
         let mut records: Vec<Record> = (0..self.dice.below(7)).filter_map(|_| self.record()).collect();
         records.sort_by_key(|record| record.key);
         records.dedup_by_key(|record| record.key);
-        let mut progress = Vec::new();
-        if self.dice.once_in(3) {
-            progress.extend(self.any_subscription().map(|no| (no, self.progress())));
+        let mut progress = self.sequences(&events);
+        if self.dice.once_in(3)
+            && let Some(no) = self.any_subscription()
+        {
+            let before = progress.remove(&no).unwrap_or(self.plain.subscriptions[&no].1);
+            progress.insert(no, self.fared(before));
         }
         let watermark = self.dice.once_in(3).then(|| self.recorded(&records));
-        let batch = Arc::new(Batch { events, records, watermark, progress, now: self.now });
-        let first = lab.store().commit(Arc::clone(&batch)).await.unwrap().first;
-        assert!(batch.events.is_empty() || first == self.plain.position.last.next());
-        self.plain.commit(&batch);
+        let progress = progress.into_iter().collect();
+        let batch = Batch { events, records, watermark, progress, now: self.now, ..Batch::default() };
+        let committed = lab.commit(batch.clone()).await.unwrap();
+        assert!(committed.shifts.is_empty(), "nobody else gives sequences: {committed:?}");
+        assert_eq!(committed.numbers.len(), batch.events.len());
+        let last = self.plain.events.last_key_value().map(|(seq, _)| *seq);
+        assert!(last.iter().chain(&committed.numbers).is_sorted_by(|one, next| one < next), "{committed:?}");
+        self.plain.commit(&batch, &committed.numbers);
     }
 
     fn event(&mut self, lab: &Lab) -> Event {
@@ -133,7 +161,8 @@ impl Trial {
             .filter(|(one, _)| one.account.as_str() == *of && one.status.matches_events());
         let matched: Vec<SubscriptionNo> = matched.map(|(one, _)| one.no).collect();
         let matched = matched.into_iter().filter(|_| !self.dice.once_in(3)).collect::<Vec<_>>();
-        let bare = lab.event(of, &[]);
+        let matched: Vec<&Subscription> = matched.iter().map(|no| &self.plain.subscriptions[no].0).collect();
+        let bare = lab.event(of, &matched);
         let own_id = self.dice.once_in(3);
         self.ids += 1;
         Event {
@@ -145,10 +174,6 @@ impl Trial {
             digest: own_id.then_some([7; 32]),
             event: name(self.dice.pick(&NAMES).unwrap()),
             created_at: if self.dice.once_in(5) { at(self.dice.millis(2_000)) } else { self.now },
-            matched: matched
-                .into_iter()
-                .map(|subscription| Match { subscription, sequence: 1 + self.dice.below(500) as u64 })
-                .collect(),
             ..bare
         }
     }
@@ -179,15 +204,32 @@ impl Trial {
         })
     }
 
-    fn progress(&mut self) -> Progress {
-        let mut maybe = || (!self.dice.once_in(3)).then(|| at(self.dice.millis(100)));
-        let health = Health {
-            last_success_at: maybe(),
-            last_failure_at: maybe(),
-            failing_since: maybe(),
-            consecutive_failures: self.dice.below(9) as u64,
+    /// The counters of the subscriptions that these events are for, as they stand after them.
+    fn sequences(&self, events: &[Arc<Event>]) -> BTreeMap<SubscriptionNo, Progress> {
+        let mut progress = BTreeMap::new();
+        for one in events.iter().flat_map(|event| &event.matched) {
+            let (_, before) = self.plain.subscriptions[&one.subscription];
+            let after = progress.entry(one.subscription).or_insert(before);
+            assert!(one.sequence == after.sequence + 1, "the trial gives them without gaps");
+            after.sequence = one.sequence;
+        }
+        progress
+    }
+
+    /// The counters after an attempt just now that succeeded or failed.
+    fn fared(&mut self, before: Progress) -> Progress {
+        let last = before.health;
+        let health = if self.dice.once_in(3) {
+            Health { last_success_at: Some(self.now), failing_since: None, consecutive_failures: 0, ..last }
+        } else {
+            Health {
+                last_failure_at: Some(self.now),
+                failing_since: last.failing_since.or(Some(self.now)),
+                consecutive_failures: last.consecutive_failures + 1,
+                ..last
+            }
         };
-        Progress { sequence: self.dice.below(1_000_000) as u64, health }
+        Progress { health, ..before }
     }
 
     /// Up to where everything has a row, once these records are written.
@@ -197,13 +239,12 @@ impl Trial {
                 !record.has_row && record.key == DeliveryKey { event: seq, subscription: one.subscription }
             })
         };
-        let open = self
-            .plain
-            .events
-            .keys()
-            .find(|seq| self.plain.missing(**seq).iter().any(|one| !written(**seq, one)));
-        let all = open.map_or(self.plain.position.last, |seq| seq.previous());
-        all.max(self.plain.position.watermark)
+        let open = |seq: &EventSeq| self.plain.missing(*seq).iter().any(|one| !written(*seq, one));
+        let all = match self.plain.own_events().find(open) {
+            Some(first) => first.previous(),
+            None => self.plain.own_events().last().unwrap_or_default(),
+        };
+        all.max(self.plain.watermark())
     }
 
     async fn settle(&mut self, lab: &Lab) {
@@ -215,6 +256,7 @@ impl Trial {
             _ => [DeliveryStatus::Held, DeliveryStatus::Cancelled],
         };
         let ask = Settle {
+            node: lab.node(),
             subscription,
             from,
             to,
@@ -286,6 +328,7 @@ impl Trial {
         let Some(deleted) = begun else { return };
         if self.dice.once_in(2) {
             lab.reopen().await;
+            self.begin_log_if_new(lab).await;
         }
         while !lab.store().delete_account_step(&deleted, 3).await.unwrap() {}
         self.plain.delete_account(&id);
