@@ -7,13 +7,18 @@ use bytes::Bytes;
 
 use super::lane::Job;
 use super::queue::{Claim, Dispatch, Due, Limits};
+use crate::env::{Clock as _, ManualClock};
 use crate::model::{
-    AccountId, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, SequencedEvent, SubscriptionNo,
+    AccountId, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, NodeNo, SequencedEvent, SubscriptionNo,
     Timestamp, Uid,
 };
 use crate::store::{Leased, LeasedDelivery, Record};
 
 const NOW: Timestamp = Timestamp::EPOCH;
+
+fn dispatch(limits: Limits) -> Dispatch {
+    Dispatch::new(limits, Arc::new(ManualClock::new(NOW)))
+}
 
 fn limits() -> Limits {
     Limits { in_flight: 16, queue_per_target: 100, queue_bytes: 1 << 20 }
@@ -57,7 +62,7 @@ fn scheduled(no: i64, account: &str, seq: i64, has_row: bool) -> Record {
 }
 
 fn lease(dispatch: &Dispatch) -> crate::store::LeaseDue {
-    match dispatch.due(NOW) {
+    match dispatch.due(NodeNo(1), NOW) {
         Due::Lease(ask) => ask,
         Due::Wait(wait) => panic!("nothing is due: {wait:?}"),
     }
@@ -71,7 +76,7 @@ fn leased(account: &str, seqs: &[i64]) -> Option<Leased> {
 
 #[test]
 fn a_target_starts_with_few_requests_and_gets_more_with_each_answer() {
-    let dispatch = Dispatch::new(Limits { in_flight: 512, ..limits() });
+    let dispatch = dispatch(Limits { in_flight: 512, ..limits() });
     push(&dispatch, 1, "a", 50);
     assert_eq!(in_flight(&dispatch).len(), 8);
     let (next, _) = dispatch.finish(SubscriptionNo(1), Some(true));
@@ -85,7 +90,7 @@ fn a_target_starts_with_few_requests_and_gets_more_with_each_answer() {
 
 #[test]
 fn one_account_leaves_room_for_the_next() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     for no in 1..=10 {
         push(&dispatch, no, "a", 8);
     }
@@ -96,7 +101,7 @@ fn one_account_leaves_room_for_the_next() {
 
 #[test]
 fn targets_that_are_not_reached_get_half_at_most() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     for no in 1..=16 {
         push(&dispatch, no, &format!("account{no}"), 2);
         let (taken, _) = dispatch.next().unwrap();
@@ -111,7 +116,7 @@ fn targets_that_are_not_reached_get_half_at_most() {
 
 #[test]
 fn a_full_lane_overflows_and_a_quiet_one_always_has_room() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     assert_eq!(push(&dispatch, 1, "a", 150), 50);
     let big = |seq| Job { event: event("b", seq, 300_000), ..job("b", seq) };
     let jobs = (1..=20).map(|seq| (SubscriptionNo(2), 64, big(seq))).collect();
@@ -121,7 +126,7 @@ fn a_full_lane_overflows_and_a_quiet_one_always_has_room() {
 
 #[test]
 fn the_cap_of_late_deliveries_is_the_subscriptions_own() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     for seq in 1..=5 {
         dispatch.recorded(&scheduled(1, "a", seq, false), false, Some(1));
     }
@@ -132,7 +137,7 @@ fn the_cap_of_late_deliveries_is_the_subscriptions_own() {
 
 #[test]
 fn what_was_recorded_while_it_was_fetched_is_not_sent() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
     dispatch.recorded(&scheduled(1, "a", 2, false), false, Some(4));
     assert!(lease(&dispatch).except.is_empty());
@@ -149,7 +154,7 @@ fn what_was_recorded_while_it_was_fetched_is_not_sent() {
 
 #[test]
 fn a_delivery_in_hand_is_not_fetched_again_until_its_record_is_durable() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
     lease(&dispatch);
     dispatch.leased(SubscriptionNo(1), leased("a", &[1]), Duration::ZERO, NOW);
@@ -166,7 +171,7 @@ fn a_delivery_in_hand_is_not_fetched_again_until_its_record_is_durable() {
 
 #[test]
 fn settling_waits_for_a_fetch_under_way() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     dispatch.recorded(&scheduled(1, "a", 1, false), false, Some(4));
     lease(&dispatch);
     assert!(dispatch.subscription_changed(SubscriptionNo(1), None, false).is_empty());
@@ -177,7 +182,7 @@ fn settling_waits_for_a_fetch_under_way() {
 
 #[test]
 fn an_attempt_that_breaks_off_frees_its_place() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     push(&dispatch, 1, "a", 2);
     let (no, _) = dispatch.next().unwrap();
     dispatch.broke_off(no);
@@ -187,7 +192,7 @@ fn an_attempt_that_breaks_off_frees_its_place() {
 
 #[test]
 fn nothing_is_sent_while_the_gate_is_shut_or_after_the_end() {
-    let dispatch = Dispatch::new(limits());
+    let dispatch = dispatch(limits());
     push(&dispatch, 1, "a", 2);
     dispatch.set_gate(false);
     assert!(dispatch.next().is_none());
@@ -199,7 +204,7 @@ fn nothing_is_sent_while_the_gate_is_shut_or_after_the_end() {
 
 #[test]
 fn every_eighth_turn_is_a_late_delivery() {
-    let dispatch = Dispatch::new(Limits { in_flight: 1, ..limits() });
+    let dispatch = dispatch(Limits { in_flight: 1, ..limits() });
     dispatch.recorded(&scheduled(1, "a", 900, false), false, Some(64));
     lease(&dispatch);
     dispatch.leased(SubscriptionNo(1), leased("a", &[900]), Duration::ZERO, NOW);
@@ -209,4 +214,23 @@ fn every_eighth_turn_is_a_late_delivery() {
         sent.push(job.event.seq.0);
     }
     assert_eq!(sent.iter().position(|seq| *seq == 900), Some(7), "{sent:?}");
+}
+
+#[test]
+fn nothing_is_sent_once_the_lease_is_over() {
+    let clock = Arc::new(ManualClock::new(NOW));
+    let dispatch = Dispatch::new(limits(), Arc::clone(&clock) as _);
+    push(&dispatch, 1, "a", 3);
+    let until = clock.monotonic() + Duration::from_secs(10);
+    dispatch.send_until(until);
+    assert!(dispatch.next().is_some());
+    clock.advance(Duration::from_secs(10));
+    assert!(
+        dispatch.next().is_none(),
+        "its time is over, whether or not anybody has looked at a clock meanwhile"
+    );
+    let (next, _) = dispatch.finish(SubscriptionNo(1), Some(true));
+    assert!(next.is_none());
+    dispatch.send_until(until + Duration::from_secs(10));
+    assert_eq!(in_flight(&dispatch), [1, 1]);
 }
