@@ -26,11 +26,16 @@ pub(crate) struct Setup {
 impl Setup {
     /// Development mode, any free port, and a store in a directory that goes with the last copy of this.
     pub(crate) fn new() -> Self {
-        let flags = ["--dev", "--listen=127.0.0.1:0", "--store=sqlite:hooks.db"];
+        Self::on("sqlite:hooks.db")
+    }
+
+    /// The same on another store.
+    pub(crate) fn on(store: &str) -> Self {
+        let flags = ["--dev".to_owned(), "--listen=127.0.0.1:0".to_owned(), format!("--store={store}")];
         Self {
             dir: Arc::new(tempfile::tempdir().unwrap()),
             wrapper: Vec::new(),
-            flags: flags.map(str::to_owned).to_vec(),
+            flags: flags.to_vec(),
             // Names that don't exist are told apart at once, whatever the machine asks about them.
             variables: vec![("RES_OPTIONS".to_owned(), "timeout:1 attempts:1".to_owned())],
         }
@@ -152,8 +157,12 @@ impl Server {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
     }
 
     pub(crate) fn poll_exit(&mut self) -> Option<ExitStatus> {
