@@ -2,8 +2,6 @@
 
 mod node;
 
-pub(crate) use node::new_node;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -6,10 +6,14 @@
 //! resthooks_store_test::suite!(fresh_place);
 //! ```
 //!
+//! A store that several nodes share passes the same suite, in which one node goes on where the one before left off, and
+//! [`shared_suite!`] besides.
+//!
 //! The modules follow the interface: `log`, `record`, `lease`, `settle` and `recovery` are its write path,
-//! `control` and `account` what callers manage, `event` and `delivery` what they read back; `model` does all of it at
+//! `control` and `account` what callers manage, `event` and `delivery` what they read back, `node` who works on it and
+//! `shared` what nodes do beside each other; `model` does all of it at
 //! random and compares with a plain model in memory. A new behaviour is a `pub async fn` in one of them and a line
-//! in [`suite!`].
+//! in [`suite!`] or [`shared_suite!`].
 //!
 //! Nothing here knows a backend, and no test may pass because another one ran before it.
 
@@ -29,8 +33,10 @@ pub mod event;
 pub mod lease;
 pub mod log;
 pub mod model;
+pub mod node;
 pub mod record;
 pub mod recovery;
 pub mod settle;
+pub mod shared;
 
-pub use lab::{Lab, Place, run};
+pub use lab::{Emission, Lab, Place, run};

@@ -47,7 +47,7 @@ pub async fn events_are_numbered_in_order(mut lab: Lab) {
 pub async fn numbers_ascend_although_the_clock_was_set_back(mut lab: Lab) {
     let mut last = lab.emit("a", &[]).await.seq;
     for back in [0, 5_000, 5_000] {
-        let events = vec![lab.event("a", &[])];
+        let events = [lab.event("a", &[])];
         let batch = Batch {
             events: events.iter().cloned().map(Arc::new).collect(),
             now: at(-back),
@@ -118,7 +118,10 @@ pub async fn a_batch_happens_whole_or_not_at_all(lab: Lab) {
     assert!(store.deliveries(&[key(&before, &to)]).await.unwrap().is_empty());
     assert_eq!(store.account(&account("new")).await.unwrap(), None);
     assert_eq!(store.snapshot().await.unwrap().subscriptions[0].1.health, Health::default());
-    assert_eq!(store.list_events(&EventFilter::default(), first(10)).await.unwrap(), [before.clone()]);
+    assert_eq!(
+        store.list_events(&EventFilter::default(), first(10)).await.unwrap(),
+        std::slice::from_ref(&before)
+    );
     let next = lab.emit("new", &[&to]).await;
     assert!(next.seq > before.seq);
 }

@@ -51,6 +51,7 @@ macro_rules! suite {
                 deliveries_are_listed_page_by_page, a_cursor_without_a_row_gives_an_empty_page,
                 deliveries_outlive_their_subscription
             ];
+            node: [a_node_is_seen_once_it_has_joined];
             model: [random_work_agrees_with_a_plain_model];
         }
     };
@@ -62,6 +63,48 @@ macro_rules! suite {
                 $crate::run($place(), $crate::$module::$behaviour);
             })*
         })*
+    };
+}
+
+/// The same for what a store must do besides when several nodes share it.
+#[macro_export]
+macro_rules! shared_suite {
+    ($place:path) => {
+        $crate::shared_suite! { @tests $place;
+            lease: [
+                nodes_join_renew_and_leave, nodes_that_join_at_the_same_time_are_different,
+                a_node_that_nobody_took_over_goes_on, a_node_that_was_taken_over_is_refused
+            ];
+            takeover: [
+                events_are_taken_over, waiting_deliveries_are_taken_over,
+                a_taker_that_dies_is_taken_over_with_what_it_took, what_another_node_has_in_hand_is_not_claimed
+            ];
+            together: [
+                sequences_have_no_gaps_although_several_nodes_give_them, nodes_that_commit_at_once_share_a_sequence,
+                an_id_that_another_node_was_given_is_taken, counters_of_several_nodes_go_together,
+                an_account_that_another_node_deleted_may_begin_anew
+            ];
+            change: [
+                others_see_changes_and_their_author_does_not, changes_are_seen_in_parts,
+                no_change_is_left_out_although_many_are_made_at_once, others_are_told
+            ];
+            emitted: [
+                what_is_emitted_is_read_as_it_was_given, what_is_rolled_back_was_never_emitted,
+                emitted_events_are_accepted_once, accounts_are_shared_out_among_nodes, what_is_refused_is_set_aside
+            ];
+        }
+    };
+    (@tests $place:path; $($module:ident: [$($behaviour:ident),*];)*) => {
+        mod shared {
+            use super::*;
+            $(mod $module {
+                use super::*;
+                $(#[test]
+                fn $behaviour() {
+                    $crate::run($place(), $crate::shared::$module::$behaviour);
+                })*
+            })*
+        }
     };
 }
 
@@ -82,6 +125,12 @@ mod tests {
             include_str!("event.rs"),
             include_str!("delivery.rs"),
             include_str!("model/mod.rs"),
+            include_str!("node.rs"),
+            include_str!("shared/lease.rs"),
+            include_str!("shared/takeover.rs"),
+            include_str!("shared/together.rs"),
+            include_str!("shared/change.rs"),
+            include_str!("shared/emitted.rs"),
         ];
         let behaviours = sources
             .iter()

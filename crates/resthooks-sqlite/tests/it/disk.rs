@@ -12,7 +12,7 @@ use crate::{Folder, batch};
 async fn fill(store: &SqliteStore, from: usize) -> usize {
     for n in (from..).step_by(10) {
         match store.commit(batch("a", n, 10, 2_000)).await {
-            Ok(committed) => assert_eq!(committed.numbers[0].0, i64::try_from(n).unwrap() + 1),
+            Ok(committed) => assert_eq!(committed.numbers.first().unwrap().0, i64::try_from(n).unwrap() + 1),
             Err(Error::Unavailable(_)) => return n,
             Err(other) => panic!("a full disk is not {other:?}"),
         }

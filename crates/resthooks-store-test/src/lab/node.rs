@@ -20,8 +20,7 @@ const STEP: usize = 5;
 const ALL: usize = 100_000;
 
 /// A node that joins.
-#[must_use]
-pub(crate) fn new_node(name: &str, lease: Duration) -> NewNode {
+fn new_node(name: &str, lease: Duration) -> NewNode {
     NewNode { name: name.to_owned(), version: "1.2.3".to_owned(), lease, started_at: at(0) }
 }
 

@@ -1,0 +1,158 @@
+//! How nodes hear of each other's changes.
+
+use std::time::Duration;
+
+use resthooks::model::{ApiKey, EventType, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus};
+use resthooks::store::{Change, ChangeNo};
+
+use crate::lab::{Lab, account, at, name};
+
+fn event_type(kind: &str) -> EventType {
+    EventType {
+        name: name(kind),
+        description: None,
+        schema: None,
+        sample: None,
+        resource_url: None,
+        archived: false,
+        created_at: at(1),
+        updated_at: at(2),
+    }
+}
+
+/// What one node sees after some point.
+struct View<'a> {
+    of: &'a Lab,
+    through: ChangeNo,
+}
+
+impl<'a> View<'a> {
+    async fn new(of: &'a Lab) -> Self {
+        Self { of, through: of.store().snapshot().await.unwrap().change }
+    }
+
+    async fn next(&mut self, limit: usize) -> (Vec<Change>, bool) {
+        let seen = self.of.store().changes(self.through, limit).await.unwrap();
+        assert!(seen.through >= self.through && seen.changes.len() <= limit);
+        self.through = seen.through;
+        (seen.changes, seen.more)
+    }
+}
+
+/// One change after the other, each as it stands; whoever made it does not hear of it again.
+pub async fn others_see_changes_and_their_author_does_not(lab: Lab) {
+    let other = lab.another().await;
+    let (mut seen, mut own) = (View::new(&other).await, View::new(&lab).await);
+    let mut expect = async |expected: Vec<Change>| {
+        assert_eq!(seen.next(100).await, (expected, false));
+        assert_eq!(own.next(100).await, (Vec::new(), false));
+        let later = lab.store().snapshot().await.unwrap().change;
+        assert_eq!((seen.through, own.through), (later, later));
+    };
+    let store = lab.store();
+    expect(Vec::new()).await;
+
+    let one = lab.subscribe("a").await;
+    expect(vec![Change::Subscription(Box::new(one.clone()))]).await;
+    let one = lab.update(Subscription { status: SubscriptionStatus::Paused, ..one }).await;
+    expect(vec![Change::Subscription(Box::new(one.clone()))]).await;
+    let one = lab.update(Subscription { status: SubscriptionStatus::Gone, ..one }).await;
+    expect(vec![Change::Subscription(Box::new(one.clone()))]).await;
+
+    let kind = event_type("contact.create");
+    store.put_event_type(&kind).await.unwrap();
+    expect(vec![Change::EventType(kind.name.clone(), Some(Box::new(kind.clone())))]).await;
+    store.delete_event_type(&kind.name).await.unwrap();
+    expect(vec![Change::EventType(kind.name, None)]).await;
+
+    let id = KeyId(lab.uid());
+    let hash = KeyHash::of("secret");
+    let key = ApiKey { id, role: KeyRole::Consumer(account("a")), name: None, hash, created_at: at(3) };
+    store.insert_key(&key).await.unwrap();
+    expect(vec![Change::Key(id, Some(Box::new(key)))]).await;
+    store.delete_key(id).await.unwrap();
+    expect(vec![Change::Key(id, None)]).await;
+
+    store.begin_delete_account(&account("a"), at(5)).await.unwrap().unwrap();
+    expect(vec![Change::Account(account("a"))]).await;
+    // What changes nothing is no change.
+    let refused = store.update_subscription(&one).await;
+    assert!(refused.is_err());
+    assert!(!store.delete_key(id).await.unwrap());
+    expect(Vec::new()).await;
+}
+
+/// Many are seen in parts, in their order, also when some of them are one's own.
+pub async fn changes_are_seen_in_parts(lab: Lab) {
+    let other = lab.another().await;
+    let mut view = View::new(&other).await;
+    let kinds: Vec<EventType> = (0..10).map(|n| event_type(&format!("thing.n{n}"))).collect();
+    for (n, kind) in kinds.iter().enumerate() {
+        let by = if n % 3 == 1 { &other } else { &lab };
+        by.store().put_event_type(kind).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    for _ in 0..kinds.len() {
+        let (changes, more) = view.next(2).await;
+        seen.extend(changes);
+        if !more {
+            break;
+        }
+    }
+    let others = kinds.iter().enumerate().filter(|(n, _)| n % 3 != 1);
+    let expected: Vec<Change> =
+        others.map(|(_, one)| Change::EventType(one.name.clone(), Some(Box::new(one.clone())))).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(view.next(2).await, (Vec::new(), false));
+}
+
+/// Nodes that change things at once: a change is seen by whoever looks after it was made, whatever else is under way,
+/// and none is left out.
+pub async fn no_change_is_left_out_although_many_are_made_at_once(lab: Lab) {
+    let mut tasks = Vec::new();
+    for n in 0..4 {
+        let node = lab.another().await;
+        tasks.push(tokio::spawn(async move {
+            for m in 0..15 {
+                node.store().put_event_type(&event_type(&format!("thing.n{n}.m{m}"))).await.unwrap();
+            }
+        }));
+    }
+    let mut view = View { of: &lab, through: ChangeNo::default() };
+    let mut seen = Vec::new();
+    while seen.len() < 60 {
+        let finished = tasks.iter().all(tokio::task::JoinHandle::is_finished);
+        let (changes, more) = view.next(7).await;
+        assert!(!changes.is_empty() || more || !finished, "only {} of 60 changes were seen", seen.len());
+        seen.extend(changes);
+        tokio::task::yield_now().await;
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut names: Vec<String> = seen
+        .into_iter()
+        .map(|change| match change {
+            Change::EventType(name, Some(_)) => name.as_str().to_owned(),
+            other => panic!("nobody made {other:?}"),
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 60);
+}
+
+/// Whoever waits hears that there is something new. What it is told may be lost, so that a change is made again until
+/// it has heard.
+pub async fn others_are_told(lab: Lab) {
+    let other = lab.another().await;
+    let told = other.share();
+    let mut told = tokio::spawn(async move { told.told().await });
+    for n in 0..600 {
+        lab.store().put_event_type(&event_type(&format!("thing.n{n}"))).await.unwrap();
+        if tokio::time::timeout(Duration::from_millis(50), &mut told).await.is_ok() {
+            return;
+        }
+    }
+    panic!("nobody was told");
+}
