@@ -1,6 +1,6 @@
 //! Starting and stopping.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -92,6 +92,7 @@ impl Hooks {
         let core = &self.core();
         let counts = core.dispatch.counts();
         let mut snapshot = core.stats.snapshot();
+        snapshot.live_nodes = core.live_nodes.load(Ordering::Relaxed) as u64;
         snapshot.subscriptions = core.index.len() as u64;
         snapshot.in_flight = counts.in_flight as u64;
         snapshot.queued = counts.queued as u64;

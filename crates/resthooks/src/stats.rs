@@ -70,6 +70,8 @@ pub(crate) struct Stats {
     pub attempts_succeeded: AtomicU64,
     pub attempts_refused: AtomicU64,
     pub attempts_failed: [AtomicU64; ErrorClass::ALL.len()],
+    pub emitted_refused: AtomicU64,
+    pub takeovers: AtomicU64,
     pub commits: AtomicU64,
     pub commits_failed: AtomicU64,
     pub commit_time: Histogram,
@@ -85,6 +87,12 @@ pub struct Snapshot {
     pub events_repeated: u64,
     /// Events that could not be made durable.
     pub events_refused: u64,
+    /// Events emitted in transactions that could not be accepted, and were set aside.
+    pub emitted_refused: u64,
+    /// Nodes that this one has taken over from.
+    pub takeovers: u64,
+    /// Nodes that share the store, now, with this one.
+    pub live_nodes: u64,
     /// Deliveries that accepted events gave.
     pub deliveries_matched: u64,
     /// Deliveries that became delivered.
@@ -133,6 +141,9 @@ impl Stats {
             events_accepted: get(&self.events_accepted),
             events_repeated: get(&self.events_repeated),
             events_refused: get(&self.events_refused),
+            emitted_refused: get(&self.emitted_refused),
+            takeovers: get(&self.takeovers),
+            live_nodes: 1,
             deliveries_matched: get(&self.deliveries_matched),
             deliveries_delivered: get(&self.deliveries_delivered),
             deliveries_scheduled: get(&self.deliveries_scheduled),

@@ -28,6 +28,7 @@ fn render(stats: &Snapshot) -> String {
     deliveries(&mut page, stats);
     attempts(&mut page, stats);
     store(&mut page, stats);
+    nodes(&mut page, stats);
     now(&mut page, stats);
     page.0
 }
@@ -40,6 +41,16 @@ fn events(page: &mut Page, stats: &Snapshot) {
     );
     page.counter("events_repeated_total", "Repetitions of accepted events.", stats.events_repeated);
     page.counter("events_refused_total", "Events that could not be made durable.", stats.events_refused);
+}
+
+fn nodes(page: &mut Page, stats: &Snapshot) {
+    page.gauge("nodes_live", "Nodes that share the store, with this one.", stats.live_nodes);
+    page.counter("takeovers_total", "Nodes that this one has taken over from.", stats.takeovers);
+    page.counter(
+        "emitted_events_refused_total",
+        "Events emitted in transactions that could not be accepted, and were set aside.",
+        stats.emitted_refused,
+    );
 }
 
 fn deliveries(page: &mut Page, stats: &Snapshot) {

@@ -378,6 +378,7 @@ async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Sav
                 tracing::info!("the store takes writes again");
             }
             let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| (*shared).clone());
+            core.stats.emitted_refused.fetch_add(batch.refused.len() as u64, Ordering::Relaxed);
             accepted(core, sides.appends, batch.events, &committed);
             recorded(core, &batch.records, sides.records);
             true

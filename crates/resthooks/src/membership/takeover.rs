@@ -4,6 +4,7 @@
 //! before it is done, the next one begins again where rows are missing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::control::resume_deletions;
@@ -36,6 +37,7 @@ struct Progress {
 /// Takes over from a node, behind the caller.
 pub(super) fn start(core: &Arc<Core>, gone: NodeNo) {
     tracing::warn!(node = gone.0, "taking over from a node that is gone");
+    core.stats.takeovers.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(take_over(Arc::clone(core), gone));
 }
 
