@@ -35,6 +35,8 @@ pub(crate) async fn change(
     let scope = caller.scope(query.account)?;
     caller.scope(input.account.as_value().cloned())?;
     let present = api.hooks.subscription(&scope, id).await?;
-    let view = api.hooks.change_subscription(&scope, id, input.into_change(&present)?).await?;
+    // What was judged against the present one must not be done to another one.
+    let version = input.refers_to_present().then_some(present.subscription.version);
+    let view = api.hooks.change_subscription(&scope, id, input.into_change(&present)?, version).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
 }

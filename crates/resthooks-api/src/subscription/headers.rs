@@ -20,6 +20,11 @@ pub(super) fn masked(headers: &BTreeMap<String, String>) -> BTreeMap<&str, &str>
     headers.iter().map(|(name, value)| (name.as_str(), show(name, value.as_str()))).collect()
 }
 
+/// Whether any of these headers is masked.
+pub(super) fn carries_mask(headers: &BTreeMap<String, String>) -> bool {
+    headers.values().any(|value| value == MASK)
+}
+
 /// Puts what is stored in the place of masks that were sent back.
 pub(super) fn unmasked(
     mut given: BTreeMap<String, String>,

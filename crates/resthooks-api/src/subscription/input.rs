@@ -5,7 +5,7 @@ use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionVie
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::headers::unmasked;
+use super::headers::{carries_mask, unmasked};
 use super::members::{Intent, Patterns, Payload};
 use super::read_only::differing;
 use crate::body::{Given, Headers, NotYet, Object, Value};
@@ -202,6 +202,12 @@ impl Input {
             secret: self.secret.value(),
         };
         if errors.is_empty() { Ok(change) } else { Err(Problem::invalid(errors)) }
+    }
+
+    /// Whether it says something about the subscription as it was read: how it stands, or a mask for what is stored.
+    pub(super) fn refers_to_present(&self) -> bool {
+        let stands = self.identity().iter().any(|(_, given)| !given.is_absent());
+        stands || self.headers.as_value().is_some_and(|given| carries_mask(&given.0))
     }
 
     fn whole(

@@ -128,30 +128,35 @@ impl Hooks {
         Ok(List::cut(views, limit, |view: &SubscriptionView| view.subscription.id))
     }
 
-    /// Replaces a subscription's settings; its id, account and (unless given) secret stay.
+    /// Replaces a subscription's settings; its id, account and (unless given) secret stay. With a `version`, only when it
+    /// still is that one.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Invalid`].
+    /// [`Error::NotFound`], [`Error::Invalid`]; [`Error::Conflict`] (`changed_meanwhile`).
     pub async fn replace_subscription(
         &self,
         scope: &Scope,
         id: SubscriptionId,
         new: NewSubscription,
+        version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, move |_, subscription, _| rules::replace(subscription, new.clone())).await
+        self.edit(scope, id, version, move |_, subscription, _| rules::replace(subscription, new.clone()))
+            .await
     }
 
-    /// Changes some of a subscription's settings.
+    /// Changes some of a subscription's settings. With a `version`, only when it still is that one.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Invalid`].
+    /// [`Error::NotFound`], [`Error::Invalid`]; [`Error::Conflict`] (`changed_meanwhile`).
     pub async fn change_subscription(
         &self,
         scope: &Scope,
         id: SubscriptionId,
         change: SubscriptionChange,
+        version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, move |_, subscription, _| rules::apply(subscription, change.clone())).await
+        self.edit(scope, id, version, move |_, subscription, _| rules::apply(subscription, change.clone()))
+            .await
     }
 
     /// The current signing secret.
@@ -175,7 +180,7 @@ impl Hooks {
         if grace > Duration::from_secs(MAX_GRACE_SECONDS) {
             return Err(Error::field("grace_seconds", format!("must be at most {MAX_GRACE_SECONDS}")));
         }
-        self.edit(scope, id, move |core, subscription, now| {
+        self.edit(scope, id, None, move |core, subscription, now| {
             let secret = std::mem::replace(&mut subscription.secret, core.new_secret());
             let signs_until = now.plus(grace);
             subscription.previous_secret =
@@ -190,6 +195,7 @@ impl Hooks {
         &self,
         scope: &Scope,
         id: SubscriptionId,
+        version: Option<u64>,
         edit: impl Fn(&Core, &mut Subscription, Timestamp) + Send + Sync + 'static,
     ) -> Result<SubscriptionView, Error> {
         let scope = scope.clone();
@@ -197,6 +203,10 @@ impl Hooks {
             .in_order(move |core| async move {
                 for _ in 0..EDITS {
                     let former = core.present(&scope, id).await?;
+                    if version.is_some_and(|version| version != former.version) {
+                        let detail = "the subscription was changed meanwhile: read it again".to_owned();
+                        return Err(Error::Conflict { code: "changed_meanwhile", detail });
+                    }
                     let now = core.options.clock.now();
                     let mut subscription = former.clone();
                     edit(&core, &mut subscription, now);

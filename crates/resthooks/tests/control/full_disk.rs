@@ -35,7 +35,7 @@ async fn a_change_that_is_not_durable_is_not_shown() {
         ..SubscriptionChange::default()
     };
     let before = app.hooks.subscription(&Scope::All, first).await.unwrap();
-    if is_unavailable(&app.hooks.change_subscription(&Scope::All, first, paused).await) {
+    if is_unavailable(&app.hooks.change_subscription(&Scope::All, first, paused, None).await) {
         assert_eq!(app.hooks.subscription(&Scope::All, first).await.unwrap(), before);
     }
     let mut types = 0;

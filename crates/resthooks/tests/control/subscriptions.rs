@@ -109,7 +109,7 @@ async fn replacing_keeps_what_is_not_written() {
     let created = app.hooks.create_subscription(&account("acme"), subscribe()).await.unwrap().subscription;
     app.tick();
     let new = NewSubscription { events: vec![pattern("deal.*")], ..to("https://example.com/new") };
-    let view = app.hooks.replace_subscription(&own("acme"), created.id, new.clone()).await.unwrap();
+    let view = app.hooks.replace_subscription(&own("acme"), created.id, new.clone(), None).await.unwrap();
     let replaced = view.subscription;
     assert_eq!((replaced.id, replaced.account.clone()), (created.id, created.account));
     assert_eq!((replaced.created_at, replaced.updated_at), (created.created_at, app.now()));
@@ -118,7 +118,7 @@ async fn replacing_keeps_what_is_not_written() {
     assert_eq!(app.emit("acme", "contact.create", "1").await.matched, 0);
     assert_eq!(app.emit("acme", "deal.create", "1").await.matched, 1);
     let with_secret = NewSubscription { secret: Some(secret(9)), ..new };
-    let view = app.hooks.replace_subscription(&own("acme"), created.id, with_secret).await.unwrap();
+    let view = app.hooks.replace_subscription(&own("acme"), created.id, with_secret, None).await.unwrap();
     assert_eq!(view.subscription.secret, secret(9));
 }
 
@@ -128,16 +128,20 @@ async fn a_change_touches_what_it_names_and_an_empty_one_nothing() {
     let new = NewSubscription { description: Some("old".to_owned()), max_in_flight: Some(2), ..subscribe() };
     let created = app.hooks.create_subscription(&account("acme"), new).await.unwrap().subscription;
     app.tick();
-    let same =
-        app.hooks.change_subscription(&own("acme"), created.id, SubscriptionChange::default()).await.unwrap();
+    let same = app
+        .hooks
+        .change_subscription(&own("acme"), created.id, SubscriptionChange::default(), None)
+        .await
+        .unwrap();
     assert_eq!(same.subscription, created);
     let change = SubscriptionChange { description: Some(None), ..SubscriptionChange::default() };
-    let changed = app.hooks.change_subscription(&own("acme"), created.id, change).await.unwrap().subscription;
+    let changed =
+        app.hooks.change_subscription(&own("acme"), created.id, change, None).await.unwrap().subscription;
     assert_eq!((changed.description, changed.max_in_flight), (None, Some(2)));
     assert_eq!(changed.updated_at, app.now());
     let bad =
         SubscriptionChange { events: Some(Vec::new()), max_in_flight: Some(Some(0)), ..Default::default() };
-    let refused = app.hooks.change_subscription(&own("acme"), created.id, bad).await;
+    let refused = app.hooks.change_subscription(&own("acme"), created.id, bad, None).await;
     assert_eq!(fields(refused), ["events", "max_in_flight"]);
 }
 
@@ -146,12 +150,12 @@ async fn pausing_holds_and_resuming_sends() {
     let app = App::start().await;
     let id = app.hooks.create_subscription(&account("acme"), subscribe()).await.unwrap().subscription.id;
     let active = |active| SubscriptionChange { active: Some(active), ..SubscriptionChange::default() };
-    let paused = app.hooks.change_subscription(&own("acme"), id, active(false)).await.unwrap();
+    let paused = app.hooks.change_subscription(&own("acme"), id, active(false), None).await.unwrap();
     assert_eq!(paused.subscription.status, SubscriptionStatus::Paused);
     assert_eq!(app.emit("acme", "contact.create", "1").await.matched, 1);
     let app = app.restart().await;
     assert_eq!(app.hooks.subscription(&own("acme"), id).await.unwrap().pending, 1);
-    let resumed = app.hooks.change_subscription(&own("acme"), id, active(true)).await.unwrap();
+    let resumed = app.hooks.change_subscription(&own("acme"), id, active(true), None).await.unwrap();
     assert_eq!(resumed.subscription.status, SubscriptionStatus::Active);
 }
 
@@ -162,12 +166,12 @@ async fn another_accounts_reads_as_absent() {
     let scope = own("other");
     assert_eq!(code(app.hooks.subscription(&scope, id).await), "not_found");
     assert_eq!(code(app.hooks.subscription_secret(&scope, id).await), "not_found");
-    assert_eq!(code(app.hooks.replace_subscription(&scope, id, subscribe()).await), "not_found");
+    assert_eq!(code(app.hooks.replace_subscription(&scope, id, subscribe(), None).await), "not_found");
     // Absent before invalid: errors tell nothing of it.
     let bad = NewSubscription { max_in_flight: Some(0), ..subscribe() };
-    assert_eq!(code(app.hooks.replace_subscription(&scope, id, bad).await), "not_found");
+    assert_eq!(code(app.hooks.replace_subscription(&scope, id, bad, None).await), "not_found");
     let change = SubscriptionChange { active: Some(false), ..SubscriptionChange::default() };
-    assert_eq!(code(app.hooks.change_subscription(&scope, id, change).await), "not_found");
+    assert_eq!(code(app.hooks.change_subscription(&scope, id, change, None).await), "not_found");
     assert_eq!(code(app.hooks.rotate_secret(&scope, id, Duration::ZERO).await), "not_found");
     assert_eq!(code(app.hooks.delete_subscription(&scope, id).await), "not_found");
     let target: TargetUrl = "https://hooks.example.com/in".parse().unwrap();
@@ -185,7 +189,7 @@ async fn deleting_is_repeatable_for_its_owner_alone() {
     for scope in [own("acme"), Scope::All] {
         app.hooks.delete_subscription(&scope, id).await.unwrap();
         assert_eq!(code(app.hooks.subscription(&scope, id).await), "not_found");
-        assert_eq!(code(app.hooks.replace_subscription(&scope, id, subscribe()).await), "not_found");
+        assert_eq!(code(app.hooks.replace_subscription(&scope, id, subscribe(), None).await), "not_found");
     }
     assert_eq!(code(app.hooks.delete_subscription(&own("other"), id).await), "not_found");
     let never = "sub_01h00000000000000000000000".parse().unwrap();
@@ -268,7 +272,7 @@ async fn concurrent_changes_of_one_are_all_kept() {
             2 => SubscriptionChange { events: Some(vec![pattern("*")]), ..SubscriptionChange::default() },
             _ => SubscriptionChange { active: Some(false), ..SubscriptionChange::default() },
         };
-        tokio::spawn(async move { hooks.change_subscription(&Scope::All, id, change).await })
+        tokio::spawn(async move { hooks.change_subscription(&Scope::All, id, change, None).await })
     };
     let tasks: Vec<_> = (0..4).map(change).collect();
     for task in tasks {
@@ -279,4 +283,27 @@ async fn concurrent_changes_of_one_are_all_kept() {
     assert_eq!((changed.events, changed.status), (vec![pattern("*")], SubscriptionStatus::Paused));
     let name = event("any.thing");
     assert_eq!(app.emit("acme", name.as_str(), "1").await.matched, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_changes_of_the_same_version_one_is_made() {
+    let app = App::start().await;
+    let created = app.hooks.create_subscription(&account("acme"), subscribe()).await.unwrap().subscription;
+    let change = |n: usize| {
+        let (hooks, id, version) = (app.hooks.clone(), created.id, created.version);
+        let change = SubscriptionChange {
+            description: Some(Some(format!("change {n}"))),
+            ..SubscriptionChange::default()
+        };
+        tokio::spawn(async move { hooks.change_subscription(&Scope::All, id, change, Some(version)).await })
+    };
+    let tasks: Vec<_> = (0..8).map(change).collect();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            refused => assert_eq!(code(refused), "changed_meanwhile"),
+        }
+    }
+    assert_eq!(made, 1);
 }

@@ -58,7 +58,7 @@ async fn one_that_is_gone_is_listed_and_otherwise_absent() {
     let list = app.hooks.subscriptions(&own("acme"), SubscriptionFilter::default(), page(9)).await.unwrap();
     assert!(list.items.is_empty());
     assert_eq!(code(app.hooks.subscription(&own("acme"), id).await), "not_found");
-    assert_eq!(code(app.hooks.replace_subscription(&own("acme"), id, subscribe()).await), "not_found");
+    assert_eq!(code(app.hooks.replace_subscription(&own("acme"), id, subscribe(), None).await), "not_found");
     assert_eq!(code(app.hooks.rotate_secret(&own("acme"), id, Duration::ZERO).await), "not_found");
     app.hooks.delete_subscription(&own("acme"), id).await.unwrap();
     assert_eq!(code(app.hooks.delete_subscription(&own("other"), id).await), "not_found");
@@ -84,7 +84,7 @@ async fn one_that_keeps_failing_is_disabled_until_its_owner_resumes_it() {
     assert!(view().await.subscription.status_reason.is_some());
 
     let change = SubscriptionChange { active: Some(true), ..SubscriptionChange::default() };
-    let resumed = app.hooks.change_subscription(&own("acme"), id, change).await.unwrap();
+    let resumed = app.hooks.change_subscription(&own("acme"), id, change, None).await.unwrap();
     assert_eq!(resumed.subscription.status, SubscriptionStatus::Active);
     assert_eq!((resumed.subscription.status_reason, resumed.health.failing_since), (None, None));
     // Its record begins anew: one more failure does not disable it again.

@@ -47,7 +47,7 @@ async fn after_five_days_without_a_success() {
         target_url: Some(good.url().parse().unwrap()),
         ..SubscriptionChange::default()
     };
-    world.hooks.change_subscription(&Scope::All, id, change).await.unwrap();
+    world.hooks.change_subscription(&Scope::All, id, change, None).await.unwrap();
     world.settled(&second, DeliveryStatus::Delivered, 2).await;
     world.settled(&third, DeliveryStatus::Delivered, 1).await;
     let view = world.subscription_becomes(id, SubscriptionStatus::Active).await;
