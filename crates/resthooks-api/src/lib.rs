@@ -26,6 +26,7 @@ mod api_key;
 mod delivery;
 mod event;
 mod event_type;
+mod node;
 mod ops;
 mod subscription;
 

@@ -11,6 +11,7 @@ mod delivery;
 mod event;
 mod event_batch;
 mod event_type;
+mod node;
 mod ops;
 mod subscription;
 mod subscription_lists;
