@@ -277,7 +277,7 @@ pub async fn event_types_are_put_and_deleted(mut lab: Lab) {
     assert_eq!(all(&lab).await, [bare]);
 }
 
-/// Keys are kept with their role; one hash is one key.
+/// Keys are kept with their role; one id is one key, and so is one hash.
 pub async fn keys_are_inserted_once_and_deleted(mut lab: Lab) {
     let key = |role, name: Option<&str>, text: &str| ApiKey {
         id: KeyId(lab.uid()),
@@ -289,10 +289,13 @@ pub async fn keys_are_inserted_once_and_deleted(mut lab: Lab) {
     let provider = key(KeyRole::Provider, Some("admin"), "one");
     let consumer = key(KeyRole::Consumer(account("a")), None, "two");
     let same_hash = key(KeyRole::Provider, None, "two");
+    let same_id = ApiKey { id: provider.id, ..key(KeyRole::Provider, None, "three") };
     lab.store().insert_key(&provider).await.unwrap();
     lab.store().insert_key(&consumer).await.unwrap();
-    let refused = lab.store().insert_key(&same_hash).await;
-    assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+    for same in [same_hash, same_id] {
+        let refused = lab.store().insert_key(&same).await;
+        assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
+    }
     lab.reopen().await;
     let mut keys = lab.store().snapshot().await.unwrap().keys;
     keys.sort_by_key(|key| key.id);

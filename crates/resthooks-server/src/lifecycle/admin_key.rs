@@ -15,11 +15,8 @@ pub(super) async fn ensure(hooks: &Hooks, given: Option<&str>) -> Result<Option<
         revoke(hooks, |key| key.hash == dev).await?;
     }
     let Some(given) = given else {
-        if hooks.has_provider_key() {
-            return Ok(None);
-        }
-        let made = hooks.create_key(KeyRole::Provider, Some("made at first start".to_owned())).await?;
-        return Ok(Some(made.key));
+        let made = hooks.create_first_provider_key("made at first start").await?;
+        return Ok(made.map(|made| made.key));
     };
     if hooks.authenticate(given).is_none() {
         // The old one goes first: a crash in between leaves none, and the next start comes by here again.

@@ -1,5 +1,7 @@
 //! API keys.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -14,6 +16,9 @@ use crate::store::Page;
 
 /// What every key that we make begins with, so that people and scanners recognise it.
 const PREFIX: &str = "rhk_";
+
+/// The id of the key that a first start makes: the same for all nodes, so that the store refuses a second one.
+const FIRST: KeyId = KeyId(Uid::ZERO);
 
 /// A key that has just been made.
 #[derive(Clone)]
@@ -47,13 +52,38 @@ impl Hooks {
             findings.add("name", "is reserved");
         }
         findings.into_result()?;
-        let mut bytes = [0; 32];
-        self.core().options.random.fill(&mut bytes);
-        let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+        let key = self.core().new_key();
         let hash = KeyHash::of(&key);
-        let stored =
-            self.core().adding(move |core| async move { core.add_key(role, name, hash).await }).await?;
+        let adding = move |core: Arc<Core>| async move {
+            let id = core.new_key_id();
+            core.add_key(id, role, name, hash).await
+        };
+        let stored = self.core().adding(adding).await?;
         Ok(NewKey { stored, key })
+    }
+
+    /// Makes a provider's key unless there is one: for a first start. Of several nodes that start at once on an empty
+    /// store, one makes it.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub async fn create_first_provider_key(&self, name: &str) -> Result<Option<NewKey>, Error> {
+        let (key, name) = (self.core().new_key(), name.to_owned());
+        let hash = KeyHash::of(&key);
+        let stored = self
+            .core()
+            .in_order(move |core| async move {
+                if core.keyring.has_provider() {
+                    return Ok(None);
+                }
+                match core.add_key(FIRST, KeyRole::Provider, Some(name), hash).await {
+                    Ok(stored) => Ok(Some(stored)),
+                    Err(Error::Conflict { .. }) => core.catch_up().await.map(|()| None),
+                    Err(error) => Err(error),
+                }
+            })
+            .await?;
+        Ok(stored.map(|stored| NewKey { stored, key }))
     }
 
     /// Makes sure that this very key is a provider's: for an admin key that the operator gave. Idempotent.
@@ -67,17 +97,18 @@ impl Hooks {
         let hash = KeyHash::of(key);
         self.core()
             .in_order(move |core| async move {
-                let there = core.keyring.find(&hash);
-                match there.as_ref().map(|key| &key.role) {
-                    Some(KeyRole::Provider) => Ok(()),
-                    Some(KeyRole::Consumer(account)) => {
-                        let detail = format!("this key is already one of account {account}");
-                        Err(Error::Conflict { code: "already_exists", detail })
+                if core.is_provider_key(&hash)? {
+                    return Ok(());
+                }
+                let id = core.new_key_id();
+                match core.add_key(id, KeyRole::Provider, Some(NewKey::GIVEN.to_owned()), hash).await {
+                    Ok(_) => Ok(()),
+                    // Another node was given the same one and was quicker.
+                    Err(conflict @ Error::Conflict { .. }) => {
+                        core.catch_up().await?;
+                        if core.is_provider_key(&hash)? { Ok(()) } else { Err(conflict) }
                     }
-                    None => {
-                        core.add_key(KeyRole::Provider, Some(NewKey::GIVEN.to_owned()), hash).await?;
-                        Ok(())
-                    }
+                    Err(error) => Err(error),
                 }
             })
             .await
@@ -119,10 +150,37 @@ impl Hooks {
 }
 
 impl Core {
-    async fn add_key(&self, role: KeyRole, name: Option<String>, hash: KeyHash) -> Result<ApiKey, Error> {
-        let now = self.options.clock.now();
-        let id = KeyId(Uid::new(now, self.options.random.u128()));
-        let key = ApiKey { id, role, name, hash, created_at: now };
+    fn new_key(&self) -> String {
+        let mut bytes = [0; 32];
+        self.options.random.fill(&mut bytes);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn new_key_id(&self) -> KeyId {
+        KeyId(Uid::new(self.options.clock.now(), self.options.random.u128()))
+    }
+
+    /// Whether a provider's key has this hash; refused when an account's has.
+    fn is_provider_key(&self, hash: &KeyHash) -> Result<bool, Error> {
+        match self.keyring.find(hash).as_ref().map(|key| &key.role) {
+            Some(KeyRole::Provider) => Ok(true),
+            Some(KeyRole::Consumer(account)) => {
+                let detail = format!("this key is already one of account {account}");
+                Err(Error::Conflict { code: "already_exists", detail })
+            }
+            None => Ok(false),
+        }
+    }
+
+    async fn add_key(
+        &self,
+        id: KeyId,
+        role: KeyRole,
+        name: Option<String>,
+        hash: KeyHash,
+    ) -> Result<ApiKey, Error> {
+        let created_at = self.options.clock.now();
+        let key = ApiKey { id, role, name, hash, created_at };
         self.store.insert_key(&key).await?;
         self.keyring.insert(key.clone());
         Ok(key)

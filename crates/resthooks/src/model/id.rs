@@ -22,6 +22,9 @@ impl Uid {
         Self(Ulid::from_parts(at.as_millis().unsigned_abs(), random))
     }
 
+    /// All of it zero: for what there is one of at most.
+    pub const ZERO: Self = Self(Ulid::nil());
+
     /// The 16 bytes, big-endian: they sort as the ids do.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

@@ -44,7 +44,7 @@ pub trait Control: Send + Sync + 'static {
     /// Inserts a key.
     ///
     /// # Errors
-    /// [`Error::Exists`] when one with this hash is there.
+    /// [`Error::Exists`] when one with this id or this hash is there.
     async fn insert_key(&self, key: &ApiKey) -> Result<(), Error>;
     /// Deletes a key; whether there was one.
     async fn delete_key(&self, id: KeyId) -> Result<bool, Error>;

@@ -68,3 +68,18 @@ async fn names_are_bounded() {
     assert_eq!(fields(app.hooks.create_key(KeyRole::Provider, Some("x".repeat(129))).await), ["name"]);
     assert_eq!(fields(app.hooks.create_key(KeyRole::Provider, Some("a\0".to_owned())).await), ["name"]);
 }
+
+/// Once, however often it is asked for; again only when there is none any more.
+#[tokio::test]
+async fn a_first_start_makes_one_key() {
+    let app = App::start().await;
+    let made = app.hooks.create_first_provider_key("first").await.unwrap().unwrap();
+    assert_eq!(app.hooks.authenticate(&made.key), Some(KeyRole::Provider));
+    assert!(app.hooks.create_first_provider_key("second").await.unwrap().is_none());
+    let app = app.restart().await;
+    assert!(app.hooks.create_first_provider_key("third").await.unwrap().is_none());
+    app.hooks.delete_key(made.stored.id).await.unwrap();
+    let again = app.hooks.create_first_provider_key("fourth").await.unwrap().unwrap();
+    assert_eq!(app.hooks.authenticate(&made.key), None);
+    assert_eq!(app.hooks.authenticate(&again.key), Some(KeyRole::Provider));
+}
