@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::disk;
 use crate::latency::at_rate;
 use crate::load::{self, Until};
-use crate::options::Options;
 use crate::payload::EVENT;
 use crate::receiver::Receiver;
 use crate::report::{Row, Wanted};
 use crate::samples::Samples;
-use crate::server::{Binary, Server, metric};
+use crate::server::{Nodes, metric};
+use crate::setup::Setup;
 
 /// Events for the target that hangs.
 const HUNG: u64 = 10_000;
@@ -31,16 +31,16 @@ const LONGEST_START: Duration = Duration::from_secs(20);
 const MAY_ADD_MS: f64 = 20.0;
 
 /// Measures another target's latency without and with the one that hangs.
-pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure(setup: &Setup) -> anyhow::Result<Vec<Row>> {
     let mut receiver = Receiver::start()?;
-    let mut server = Server::start(binary, options)?;
+    let mut server = setup.start(1)?;
     server.subscribe("quick", EVENT, &receiver.url("quick"))?;
     server.subscribe("quick", HUNG_EVENT, &receiver.hanging_url())?;
     at_rate(&server, &mut receiver, WARM_UP)?;
     eprintln!("(f) another target's latency, without one that hangs");
     let alone = Half::measure(&server, &mut receiver)?;
     let batch = server.batch("quick", HUNG_EVENT, BATCH);
-    load::run(server.address, &batch, 1, Until::Count(HUNG / BATCH as u64))?;
+    load::run(&batch, 1, Until::Count(HUNG / BATCH as u64))?;
     server.wait_for(metric::IN_FLIGHT, 1, LONGEST_START)?;
     eprintln!("(f) the same with {HUNG} events queued for one that hangs");
     let beside = Half::measure(&server, &mut receiver)?;
@@ -61,7 +61,7 @@ struct Half {
 }
 
 impl Half {
-    fn measure(server: &Server, receiver: &mut Receiver) -> anyhow::Result<Self> {
+    fn measure(server: &Nodes<'_>, receiver: &mut Receiver) -> anyhow::Result<Self> {
         let mut half = Self::default();
         for _ in 0..SLICES {
             let ((arrivals, _), disk) = disk::beside(server.folder(), || at_rate(server, receiver, SLICE))?;

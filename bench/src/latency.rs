@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::disk;
 use crate::load;
-use crate::options::Options;
 use crate::payload::EVENT;
 use crate::receiver::Receiver;
 use crate::report::{Row, Wanted};
 use crate::samples::Samples;
-use crate::server::{Binary, Server};
+use crate::server::Nodes;
+use crate::setup::Setup;
 
 /// Events per second.
 pub(crate) const RATE: u32 = 50;
@@ -23,10 +25,10 @@ const LONGEST_ARRIVAL: Duration = Duration::from_secs(20);
 const ALLOWANCE_MS: f64 = 3.0;
 
 /// Measures the latency, and the disk before and after it.
-pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure(setup: &Setup) -> anyhow::Result<Vec<Row>> {
     eprintln!("(d) latency at {RATE} events/s");
     let mut receiver = Receiver::start()?;
-    let mut server = Server::start(binary, options)?;
+    let mut server = setup.start(1)?;
     server.subscribe("quick", EVENT, &receiver.url("quick"))?;
     let mut disk = disk::sync_ms(server.folder())?;
     at_rate(&server, &mut receiver, WARM_UP)?;
@@ -47,12 +49,13 @@ pub(crate) fn measure(binary: &Binary, options: &Options) -> anyhow::Result<Vec<
 
 /// Sends events of the account `quick` at the rate. Milliseconds to each arrival, and to each answer.
 pub(crate) fn at_rate(
-    server: &Server,
+    server: &Nodes<'_>,
     receiver: &mut Receiver,
     time: Duration,
 ) -> anyhow::Result<(Samples, Samples)> {
     receiver.reset_timed()?;
-    let outcome = load::paced(server.address, &server.single("quick", EVENT), RATE, time)?;
+    let aims = server.single("quick", EVENT);
+    let outcome = load::paced(aims.first().context("a node")?, RATE, time)?;
     let begun = std::time::Instant::now();
     while receiver.arrived()?.requests < outcome.accepted {
         anyhow::ensure!(begun.elapsed() < LONGEST_ARRIVAL, "not all events arrived; see {:?}", server.log());

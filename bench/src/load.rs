@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::http1;
 use crate::payload::Template;
 use crate::samples::Samples;
+use crate::server::Aim;
 
 /// No run may take longer.
 const LONGEST_RUN: Duration = Duration::from_secs(1800);
@@ -57,13 +58,8 @@ impl Outcome {
     }
 }
 
-/// Sends as fast as the answers come, on so many connections.
-pub(crate) fn run(
-    address: SocketAddr,
-    template: &Template,
-    connections: u32,
-    until: Until,
-) -> anyhow::Result<Outcome> {
+/// Sends as fast as the answers come, on so many connections, which are spread over all aims.
+pub(crate) fn run(aims: &[Aim], connections: u32, until: Until) -> anyhow::Result<Outcome> {
     let tickets = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let (count, deadline) = match until {
@@ -72,8 +68,8 @@ pub(crate) fn run(
     };
     let all = on_one_thread(deadline + LONGEST_ANSWER, async {
         let mut workers = JoinSet::new();
-        for _ in 0..connections {
-            let (tickets, template) = (Arc::clone(&tickets), template.clone());
+        for Aim { address, template } in aims.iter().cycle().take(connections as usize).cloned() {
+            let tickets = Arc::clone(&tickets);
             workers.spawn(async move {
                 let mut connection = Connection::open(address).await?;
                 flood(&mut connection, template, &tickets, count, deadline).await
@@ -117,12 +113,7 @@ async fn flood(
 }
 
 /// Sends at a steady rate for so long, whatever the answers do. Each request carries the moment at which it was due.
-pub(crate) fn paced(
-    address: SocketAddr,
-    template: &Template,
-    per_second: u32,
-    time: Duration,
-) -> anyhow::Result<Outcome> {
+pub(crate) fn paced(aim: &Aim, per_second: u32, time: Duration) -> anyhow::Result<Outcome> {
     let step = Duration::from_secs(1) / per_second;
     let count = (time.min(LONGEST_RUN).as_secs_f64() * f64::from(per_second)) as u64;
     let begun = tokio::time::Instant::now();
@@ -131,7 +122,7 @@ pub(crate) fn paced(
     let all = on_one_thread(deadline, async {
         let mut workers = JoinSet::new();
         for first in 0..PACED_CONNECTIONS.min(count) {
-            let mut template = template.clone();
+            let Aim { address, mut template } = aim.clone();
             workers.spawn(async move {
                 let mut connection = Connection::open(address).await?;
                 let mut outcome = Outcome::default();

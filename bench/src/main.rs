@@ -1,14 +1,15 @@
 //! Measures `resthooks serve`, the real binary, on loopback: `cargo run --release -p bench`.
 //!
 //! The bench starts the server as a process of its own on a store of its own in a temporary folder, and a receiver of
-//! hooks as another process (this executable again). Load generator (`load`) and the bare client of the limit (`limit`)
+//! hooks as another process (this executable again). With `--store postgres` it starts a PostgreSQL server too, and up to
+//! sixteen nodes on one of its databases. Load generator (`load`) and the bare client of the limit (`limit`)
 //! run inside the bench. Everything is bounded in count and in time, and every process ends with the bench.
 //!
 //! | part | file |
 //! |---|---|
 //! | (a) the limit: the same signed POSTs by a bare client | `limit`, `signed` |
-//! | (b) accepted events per second | `accept` |
-//! | (c) end to end, in turns with (a) | `end_to_end` |
+//! | (b) accepted events per second, on one node and on several | `accept` |
+//! | (c) end to end, in turns with (a), on one node and on several | `end_to_end`, `costs` |
 //! | (d) latency at a low rate, beside the disk's own | `latency`, `disk` |
 //! | (e) memory, bytes written, start, size | `memory`, `outside` |
 //! | (f) a target that hangs beside another | `isolation` |
@@ -21,8 +22,10 @@
 )]
 
 mod accept;
+mod costs;
 mod disk;
 mod end_to_end;
+mod fan;
 mod http1;
 mod isolation;
 mod latency;
@@ -32,26 +35,28 @@ mod memory;
 mod options;
 mod outside;
 mod payload;
+mod postgres;
 mod receiver;
 mod report;
 mod samples;
 mod server;
+mod setup;
 mod signed;
 
 use clap::Parser as _;
 
-use options::{Options, Part, Role, Store};
+use options::{Options, Part, Role};
 use report::{Report, Row};
-use server::Binary;
+use setup::Setup;
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if options.role == Some(Role::Receive) {
         return receiver::run();
     }
-    let Store::Sqlite = options.store;
-    let report = measure(&options)?;
-    if options.json {
+    let json = options.json;
+    let report = measure(options)?;
+    if json {
         println!("{}", report.json()?);
     } else {
         print!("{}", report.table());
@@ -60,9 +65,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// One part, or two that are measured in turns.
-type Measure = fn(&Binary, &Options) -> anyhow::Result<Vec<Row>>;
+type Measure = fn(&Setup) -> anyhow::Result<Vec<Row>>;
 
-fn measure(options: &Options) -> anyhow::Result<Report> {
+fn measure(options: Options) -> anyhow::Result<Report> {
     let parts: [(&[Part], Measure); 5] = [
         (&[Part::A, Part::C], end_to_end::measure),
         (&[Part::B], accept::measure),
@@ -70,11 +75,12 @@ fn measure(options: &Options) -> anyhow::Result<Report> {
         (&[Part::E], memory::measure),
         (&[Part::F], isolation::measure),
     ];
-    let binary = Binary::find(options.server.as_deref())?;
-    let mut report = Report::new();
+    options.nodes()?;
+    let setup = Setup::new(options)?;
+    let mut report = Report::new(setup.store());
     for (of, part) in parts {
-        if of.iter().any(|part| options.wants(*part)) {
-            report.extend(part(&binary, options)?);
+        if of.iter().any(|part| setup.options.wants(*part)) {
+            report.extend(part(&setup)?);
         }
     }
     Ok(report)

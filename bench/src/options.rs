@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tempfile::TempDir;
 
 /// Events that wait for dead targets, when nothing is said.
 const BACKLOG: u64 = 100_000;
@@ -35,9 +36,15 @@ pub(crate) struct Options {
     /// Take the time for the large backlog.
     #[arg(long)]
     full: bool,
-    /// The store of the server.
+    /// The store of the server; for PostgreSQL a server of the bench's own is started.
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     pub store: Store,
+    /// Nodes on one database in (b) and (c): one run for each number [default: 1,3 with PostgreSQL].
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=16))]
+    nodes: Vec<u32>,
+    /// Show on stderr, after (c), which statements PostgreSQL spent its time on; counting them costs some of it.
+    #[arg(long)]
+    pub profile: bool,
     /// Where the stores' temporary folders are made; on the disk to be measured [default: the system's].
     #[arg(long, value_name = "FOLDER")]
     pub dir: Option<PathBuf>,
@@ -84,12 +91,38 @@ pub(crate) enum Part {
 pub(crate) enum Store {
     /// The embedded one.
     Sqlite,
+    /// The one that nodes share.
+    Postgres,
 }
 
 impl Options {
     /// Whether a part is to run.
     pub(crate) fn wants(&self, part: Part) -> bool {
         self.only.contains(&part)
+    }
+
+    /// What the numbers of nodes are; a file has one.
+    pub(crate) fn nodes(&self) -> anyhow::Result<Vec<u32>> {
+        let is_shared = self.store == Store::Postgres;
+        anyhow::ensure!(
+            is_shared || self.nodes.iter().all(|nodes| *nodes == 1),
+            "--nodes: SQLite has one node"
+        );
+        Ok(match (self.nodes.is_empty(), is_shared) {
+            (false, _) => self.nodes.clone(),
+            (true, true) => vec![1, 3],
+            (true, false) => vec![1],
+        })
+    }
+
+    /// A temporary folder on the disk that is measured.
+    pub(crate) fn folder(&self, prefix: &str) -> anyhow::Result<TempDir> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix);
+        Ok(match &self.dir {
+            Some(dir) => builder.tempdir_in(std::path::absolute(dir)?),
+            None => builder.tempdir(),
+        }?)
     }
 
     /// Events that wait for dead targets in (e).

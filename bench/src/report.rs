@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use crate::samples::Samples;
 
+/// Columns of the table.
+const COLUMNS: usize = 9;
+
 /// What a figure has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +30,8 @@ impl Wanted {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     part: char,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<u32>,
     name: String,
     unit: &'static str,
     median: f64,
@@ -45,7 +50,14 @@ impl Row {
         let at = |share| samples.quantile(share).unwrap_or(f64::NAN);
         let (median, least, greatest) = (samples.median(), at(0.0), at(1.0));
         let rounds = samples.len();
-        Self { part, name: name.into(), unit, median, least, greatest, rounds, wanted: None, is_met: None }
+        let (name, nodes) = (name.into(), Some(1));
+        Self { part, nodes, name, unit, median, least, greatest, rounds, wanted: None, is_met: None }
+    }
+
+    /// The same of so many nodes, rather than of one; none when there are none.
+    pub(crate) fn of_nodes(mut self, nodes: u32) -> Self {
+        self.nodes = (nodes > 0).then_some(nodes);
+        self
     }
 
     /// A figure that was taken once.
@@ -65,16 +77,17 @@ impl Row {
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     machine: String,
+    store: String,
     rows: Vec<Row>,
 }
 
 impl Report {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(store: &str) -> Self {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let machine =
             format!("{cores} cores, {} {}, {}", std::env::consts::OS, kernel.trim(), std::env::consts::ARCH);
-        Self { machine, rows: Vec::new() }
+        Self { machine, store: store.to_owned(), rows: Vec::new() }
     }
 
     /// Adds rows.
@@ -89,28 +102,21 @@ impl Report {
 
     /// As one table.
     pub(crate) fn table(&self) -> String {
-        let mut lines = vec![[
-            "".to_owned(),
-            "what".to_owned(),
-            "median".to_owned(),
-            "least".to_owned(),
-            "greatest".to_owned(),
-            "unit".to_owned(),
-            "rounds".to_owned(),
-            "wanted".to_owned(),
-        ]];
+        let heads = ["", "nodes", "what", "median", "least", "greatest", "unit", "rounds", "wanted"];
+        let mut lines = vec![heads.map(str::to_owned)];
         lines.extend(self.rows.iter().map(cells));
-        let mut widths = [0; 8];
+        let mut widths = [0; COLUMNS];
         for line in &lines {
             for (width, cell) in widths.iter_mut().zip(line) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let mut table = format!("{}, load generator and receiver on the same\n\n", self.machine);
+        let mut table =
+            format!("{}, {}, load generator and receiver on the same\n\n", self.store, self.machine);
         for line in lines {
             let cells = line.iter().zip(widths).enumerate().map(|(place, (cell, width))| {
                 // Figures to the right, words to the left.
-                if (2..=4).contains(&place) || place == 6 {
+                if matches!(place, 1 | 3..=5 | 7) {
                     format!("{cell:>width$}")
                 } else {
                     format!("{cell:<width$}")
@@ -123,7 +129,7 @@ impl Report {
     }
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn cells(row: &Row) -> [String; COLUMNS] {
     let wanted = match (row.wanted, row.is_met) {
         (Some(Wanted::AtLeast(bound)), Some(met)) => format!("≥ {}: {}", figure(bound), word(met)),
         (Some(Wanted::AtMost(bound)), Some(met)) => format!("≤ {}: {}", figure(bound), word(met)),
@@ -132,6 +138,7 @@ fn cells(row: &Row) -> [String; 8] {
     let spread = |value| if row.rounds > 1 { figure(value) } else { String::new() };
     [
         row.part.to_string(),
+        row.nodes.map_or_else(String::new, |nodes| nodes.to_string()),
         row.name.clone(),
         figure(row.median),
         spread(row.least),
@@ -182,9 +189,9 @@ mod tests {
     #[test]
     fn a_wanted_figure_says_whether_it_is_met() {
         let samples: Samples = [0.2, 0.3, 0.4].into_iter().collect();
-        let mut report = Report::new();
+        let mut report = Report::new("SQLite");
         report.extend([
-            Row::new('c', "ratio", "", &samples).wanted(Wanted::AtLeast(0.25)),
+            Row::new('c', "ratio", "", &samples).wanted(Wanted::AtLeast(0.25)).of_nodes(3),
             Row::once('d', "p50", "ms", 9.0).wanted(Wanted::AtMost(5.0)),
         ]);
         let table = report.table();
@@ -192,5 +199,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["rows"][0]["wanted"]["at_least"], 0.25);
         assert_eq!(json["rows"][1]["is_met"], false);
+        assert_eq!((&json["rows"][0]["nodes"], &json["rows"][1]["nodes"]), (&3.into(), &1.into()));
+        assert_eq!(json["store"], "SQLite");
     }
 }

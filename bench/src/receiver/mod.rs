@@ -7,4 +7,4 @@ mod answer;
 mod process;
 
 pub(crate) use answer::run;
-pub(crate) use process::Receiver;
+pub(crate) use process::{Arrived, Receiver};

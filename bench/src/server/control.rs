@@ -35,6 +35,23 @@ impl Control {
         Ok(())
     }
 
+    /// Registers an event type.
+    pub(crate) fn add_event_type(&mut self, name: &str) -> anyhow::Result<()> {
+        let body = serde_json::json!({ "name": name });
+        let (status, answer) = self.call("POST", "/api/v1/event-type/", &body.to_string())?;
+        ensure!(status == 201, "registering a type was answered with {status}: {answer}");
+        Ok(())
+    }
+
+    /// Whether the node knows an event type.
+    pub(crate) fn has_event_type(&mut self, name: &str) -> anyhow::Result<bool> {
+        match self.call("GET", &format!("/api/v1/event-type/{name}/"), "")? {
+            (200, _) => Ok(true),
+            (404, _) => Ok(false),
+            (status, answer) => bail!("asking for a type was answered with {status}: {answer}"),
+        }
+    }
+
     /// The sum of a metric's samples.
     pub(crate) fn metric(&mut self, name: &str) -> anyhow::Result<u64> {
         let (status, text) = self.call("GET", "/metrics", "")?;

@@ -1,9 +1,10 @@
-//! The server under test: the real binary, as a process of its own on a store of its own.
+//! The nodes under test: the real binary, each as a process of its own, together on a store of their own.
 
 mod binary;
 mod control;
 pub(crate) mod metric;
+mod nodes;
 mod process;
 
 pub(crate) use binary::Binary;
-pub(crate) use process::Server;
+pub(crate) use nodes::{Aim, Nodes};
