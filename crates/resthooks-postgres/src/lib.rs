@@ -1,1 +1,36 @@
 //! The shared store: everything durable in one PostgreSQL schema, by any number of nodes.
+//!
+//! In the order in which data flows:
+//! - [`PostgresStore`] (`store`) is what the engine holds: one node's way into the database.
+//! - `numbers` gives the node's events their numbers; `partitions` sees to it that there is a place for them.
+//! - `log`, `control`, `history` and `nodes` mirror the interface's parts. Every write is one statement, a call of one of
+//!   the functions in `sql/`, so that no transaction ever waits for this process. `coding` of the library is the form of
+//!   what is kept as bytes.
+//! - `database` sends statements, each within a time limit, over the connections of a `pool`; `connection` makes those from
+//!   an `address`, with `tls`; `listen` keeps the one that is told of news.
+//! - `schema` brings tables and functions to this version; `failure` puts PostgreSQL's errors into the store's words.
+//!
+//! It must never judge: what is retried, who may see what and what a name looks like is decided by its caller.
+
+mod address;
+mod connection;
+mod control;
+mod database;
+mod event_row;
+mod failure;
+mod history;
+mod listen;
+mod log;
+mod nodes;
+mod numbers;
+mod options;
+mod partitions;
+mod pool;
+mod query;
+mod schema;
+mod store;
+mod tls;
+mod value;
+
+pub use options::Options;
+pub use store::PostgresStore;

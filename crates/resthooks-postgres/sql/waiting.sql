@@ -1,0 +1,150 @@
+-- Deliveries that wait: taking those that are due, moving them between states and between nodes.
+
+-- The longest due, with their events; where seq is NULL, only when the next one is due. Rows that are taken are marked:
+-- no other node claims them.
+CREATE OR REPLACE FUNCTION lease_due(
+    by_node bigint, by_slot integer, of_subscription bigint, now bigint, most integer, most_bytes bigint, except_of bigint[]
+) RETURNS TABLE (
+    seq bigint, due_at bigint, sequence bigint, attempts integer, automatic integer, created_at bigint, uid uuid,
+    account text, name text, matched bytea, data bytea, id text, digest bytea, resource_url bytea, order_key bytea,
+    debounce_key bytea, shift bigint[]
+) LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_bitmapscan = off AS
+$$
+#variable_conflict use_column
+BEGIN
+    PERFORM enter(by_node, by_slot);
+    RETURN QUERY
+    WITH due AS MATERIALIZED (
+        SELECT d.account, d.event_seq, d.next_attempt_at FROM delivery d
+        WHERE d.node = by_node AND d.subscription = of_subscription AND d.status = 1
+            AND d.event_seq NOT IN (SELECT unnest(except_of))
+        ORDER BY d.next_attempt_at, d.event_seq
+        LIMIT most + 1
+    ), numbered AS (
+        SELECT due.*, e.created_at, e.uid, e.name, e.matched, e.data, e.id, e.digest, e.resource_url, e.order_key,
+            e.debounce_key, e.shift,
+            row_number() OVER places AS place, sum(octet_length(e.data)) OVER places - octet_length(e.data) AS before
+        FROM due CROSS JOIN LATERAL
+            (SELECT * FROM event e WHERE e.account = due.account AND e.seq = due.event_seq LIMIT 1) AS e
+        WINDOW places AS (ORDER BY due.next_attempt_at, due.event_seq ROWS UNBOUNDED PRECEDING)
+    ), chosen AS (
+        SELECT * FROM numbered WHERE place <= most AND before < most_bytes AND next_attempt_at <= now
+    ), taken AS (
+        UPDATE delivery d SET leased = true FROM chosen c
+        WHERE d.account = c.account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
+            AND d.status = 1 AND d.node = by_node
+        RETURNING c.event_seq, c.next_attempt_at, d.sequence, d.attempts, d.automatic, c.created_at, c.uid, c.account,
+            c.name, c.matched, c.data, c.id, c.digest, c.resource_url, c.order_key, c.debounce_key, c.shift
+    ), next AS (
+        SELECT numbered.next_attempt_at FROM numbered
+        WHERE NOT (place <= most AND before < most_bytes AND next_attempt_at <= now)
+        ORDER BY next_attempt_at LIMIT 1
+    )
+    SELECT * FROM taken
+    UNION ALL
+    SELECT NULL, next.next_attempt_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL FROM next
+    ORDER BY 2, 1;
+END
+$$;
+
+-- Moves the oldest waiting deliveries of a subscription to another state; how many there were to move.
+CREATE OR REPLACE FUNCTION settle(
+    by_node bigint, by_slot integer, of_subscription bigint, from_status smallint, to_status smallint, with_reason text,
+    due_at bigint, now bigint, most integer, except_of bigint[]
+) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_bitmapscan = off AS
+$$
+DECLARE
+    moved bigint;
+BEGIN
+    PERFORM enter(by_node, by_slot);
+    WITH chosen AS MATERIALIZED (
+        SELECT d.account, d.event_seq FROM delivery d
+        WHERE d.node = by_node AND d.subscription = of_subscription AND d.status = from_status AND d.status IN (1, 2)
+            AND d.event_seq NOT IN (SELECT unnest(except_of))
+        ORDER BY d.event_seq
+        LIMIT most
+    ), done AS (
+        UPDATE delivery d SET status = to_status, reason = with_reason, next_attempt_at = due_at, updated_at = now,
+            leased = false, node = CASE WHEN to_status IN (1, 2) THEN by_node END
+        FROM chosen c
+        WHERE d.account = c.account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
+            AND d.status = from_status AND d.node = by_node
+    )
+    SELECT count(*) INTO moved FROM chosen;
+    RETURN moved;
+END
+$$;
+
+-- Makes a waiting delivery this node's; false when another one has it in hand. Others are nobody's.
+CREATE OR REPLACE FUNCTION claim(by_node bigint, by_slot integer, of_event bigint, of_subscription bigint) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off AS
+$$
+DECLARE
+    of_account text;
+BEGIN
+    PERFORM enter(by_node, by_slot);
+    SELECT e.account INTO of_account FROM event e WHERE e.seq = of_event;
+    UPDATE delivery d SET node = by_node, leased = true
+    WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event
+        AND d.status IN (1, 2) AND (d.node = by_node OR NOT d.leased);
+    RETURN FOUND OR NOT EXISTS (
+        SELECT FROM delivery d
+        WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event AND d.status IN (1, 2));
+END
+$$;
+
+-- Moves waiting deliveries from a node that was taken over; what there was, per subscription. The row without a
+-- subscription says how many were looked at.
+CREATE OR REPLACE FUNCTION inherit(by_node bigint, by_slot integer, from_node bigint, most integer)
+RETURNS TABLE (subscription bigint, next_due bigint, scheduled bigint, held bigint) LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_bitmapscan = off AS
+$$
+#variable_conflict use_column
+BEGIN
+    PERFORM enter(by_node, by_slot);
+    RETURN QUERY
+    WITH chosen AS MATERIALIZED (
+        SELECT d.account, d.subscription, d.event_seq FROM delivery d
+        WHERE d.node = from_node AND d.status IN (1, 2) AND from_node <> by_node
+        LIMIT most
+    ), moved AS (
+        UPDATE delivery d SET node = by_node, leased = false FROM chosen c
+        WHERE d.account = c.account AND d.subscription = c.subscription AND d.event_seq = c.event_seq
+            AND d.node = from_node AND d.status IN (1, 2)
+        RETURNING d.subscription, d.status, d.next_attempt_at
+    )
+    SELECT m.subscription, min(m.next_attempt_at) FILTER (WHERE m.status = 1), count(*) FILTER (WHERE m.status = 1),
+        count(*) FILTER (WHERE m.status = 2)
+    FROM moved m GROUP BY m.subscription
+    UNION ALL
+    SELECT NULL, NULL, count(*), 0 FROM chosen;
+END
+$$;
+
+-- All that waits for this node, for a node that does not know what it has inherited.
+CREATE OR REPLACE FUNCTION inherited(by_node bigint)
+RETURNS TABLE (subscription bigint, next_due bigint, scheduled bigint, held bigint) LANGUAGE sql
+SET search_path FROM CURRENT
+SET enable_seqscan = off AS
+$$
+    SELECT d.subscription, min(d.next_attempt_at) FILTER (WHERE d.status = 1), count(*) FILTER (WHERE d.status = 1),
+        count(*) FILTER (WHERE d.status = 2)
+    FROM delivery d WHERE d.node = by_node AND d.status IN (1, 2) GROUP BY d.subscription
+$$;

@@ -1,0 +1,8 @@
+//! What callers read back. Mirrors the interface's `History`.
+
+mod delivery;
+mod event;
+mod of_events;
+
+pub(crate) use delivery::{attempts, deliveries, list_deliveries};
+pub(crate) use event::{event_by_uid, events_by_id, list_events};

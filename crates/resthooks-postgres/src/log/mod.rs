@@ -1,0 +1,12 @@
+//! The write path and what a restart needs. Mirrors the interface's `Log`.
+
+mod columns;
+mod commit;
+mod find;
+mod recovery;
+mod waiting;
+
+pub(crate) use commit::{Seen, commit, statement as commit_statement};
+pub(crate) use find::find_ids;
+pub(crate) use recovery::{position, unrecorded};
+pub(crate) use waiting::{claim, lease_due, settle};

@@ -1,0 +1,162 @@
+//! Who works on this store: joining, leases, taking over, leaving.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use resthooks::model::{EventSeq, Node, NodeNo, NodeStatus, SubscriptionNo};
+use resthooks::store::{Backlog, Error, Inherited, Joined, NewNode, Renewed};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::database::{Database, Way};
+use crate::event_row::{count, get, time, time_or_none};
+use crate::failure::corrupt;
+use crate::store::Inner;
+use crate::value::{limit as most, readable};
+
+const NODES: &str = "SELECT no, name, version, started_at, renewed_at, lease_until, taken_by, \
+                     CASE WHEN state = 0 AND lease_until <= @.now_ms() THEN 3::smallint ELSE state END AS standing \
+                     FROM @.node ORDER BY no DESC";
+
+fn millis(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// Registers a node; what this store writes from now on is by it.
+pub(crate) async fn join(inner: &Inner, new: &NewNode) -> Result<Joined, Error> {
+    inner.partitions.make_ahead(&inner.database).await?;
+    let (name, version) = (readable(&new.name), readable(&new.version));
+    let (started, lease) = (new.started_at.as_millis(), millis(new.lease));
+    let parameters = [
+        (&name as _, Type::TEXT),
+        (&version as _, Type::TEXT),
+        (&started as _, Type::INT8),
+        (&lease as _, Type::INT8),
+    ];
+    // When the answer is lost a row is left that nobody lengthens: it is taken over as any other.
+    let rows =
+        inner.database.repeat(Way::Any, "SELECT * FROM @.join_node($1, $2, $3, $4)", &parameters).await?;
+    let row = rows.first().ok_or_else(|| corrupt("a node's number"))?;
+    let (node, last) = (NodeNo(get(row, "no")?), get(row, "last")?);
+    inner.numbers.begin(node, get(row, "slot")?, last);
+    Ok(Joined { node, last: EventSeq(last), watermark: None })
+}
+
+/// Lengthens a lease.
+pub(crate) async fn renew(inner: &Inner, node: NodeNo, lease: Duration) -> Result<Renewed, Error> {
+    let rest = inner.numbers.rest(node, inner.database.clock.now());
+    let (lease, last, floor) = (millis(lease), rest.map(|(last, _)| last), rest.map(|(_, floor)| floor));
+    let parameters = [
+        (&node.0 as _, Type::INT8),
+        (&lease as _, Type::INT8),
+        (&last as _, Type::INT8),
+        (&floor as _, Type::INT8),
+    ];
+    let rows =
+        inner.database.repeat(Way::Lease, "SELECT * FROM @.renew($1, $2, $3, $4)", &parameters).await?;
+    let row = rows.first().ok_or(Error::Fenced)?;
+    Ok(Renewed { live: count(row, "live")?, place: count(row, "place")?, orphans: get(row, "orphans")? })
+}
+
+/// Takes over whoever is gone.
+pub(crate) async fn take_over(inner: &Inner, by: NodeNo, patient: bool) -> Result<Vec<NodeNo>, Error> {
+    let identity = inner.numbers.identity(by)?;
+    let parameters =
+        [(&identity.node as _, Type::INT8), (&identity.slot as _, Type::INT4), (&patient as _, Type::BOOL)];
+    let rows = inner.database.once("SELECT @.take_over($1, $2, $3) AS no", &parameters).await?;
+    rows.iter().map(|row| get(row, "no").map(NodeNo)).collect()
+}
+
+/// Whether an answer about inherited deliveries was lost: they were moved, but the node does not know of them.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt(AtomicBool);
+
+/// Moves waiting deliveries to this node.
+pub(crate) async fn inherit(
+    inner: &Inner,
+    by: NodeNo,
+    from: NodeNo,
+    limit: usize,
+) -> Result<Inherited, Error> {
+    let identity = inner.numbers.identity(by)?;
+    let most = most(limit);
+    let parameters = [
+        (&identity.node as _, Type::INT8),
+        (&identity.slot as _, Type::INT4),
+        (&from.0 as _, Type::INT8),
+        (&most as _, Type::INT4),
+    ];
+    let answer = inner.database.once("SELECT * FROM @.inherit($1, $2, $3, $4)", &parameters).await;
+    if matches!(answer, Err(Error::InDoubt(_))) {
+        inner.doubt.0.store(true, Ordering::SeqCst);
+    }
+    let rows = answer?;
+    let mut inherited = Inherited { backlog: Vec::new(), done: true };
+    for row in &rows {
+        if get::<Option<i64>>(row, "subscription")?.is_some() {
+            inherited.backlog.push(backlog(row)?);
+        } else {
+            inherited.done = count::<usize>(row, "scheduled")? < limit;
+        }
+    }
+    if inner.doubt.0.swap(false, Ordering::SeqCst) {
+        // All that it has: what is told twice does no harm, what is not told would wait for ever.
+        let all = inner.database.read("SELECT * FROM @.inherited($1)", &[(&identity.node, Type::INT8)]).await;
+        match all.and_then(|rows| rows.iter().map(backlog).collect()) {
+            Ok(all) => inherited.backlog = all,
+            Err(error) => {
+                inner.doubt.0.store(true, Ordering::SeqCst);
+                return Err(error);
+            }
+        }
+    }
+    Ok(inherited)
+}
+
+fn backlog(row: &Row) -> Result<Backlog, Error> {
+    Ok(Backlog {
+        subscription: SubscriptionNo(get(row, "subscription")?),
+        next_due: time_or_none(row, "next_due")?,
+        scheduled: count(row, "scheduled")?,
+        held: count(row, "held")?,
+    })
+}
+
+/// Nothing is left of a node that was taken over.
+pub(crate) async fn forget(inner: &Inner, by: NodeNo, gone: NodeNo) -> Result<(), Error> {
+    let identity = inner.numbers.identity(by)?;
+    let parameters =
+        [(&identity.node as _, Type::INT8), (&identity.slot as _, Type::INT4), (&gone.0 as _, Type::INT8)];
+    inner.database.repeat(Way::Any, "SELECT @.forget($1, $2, $3)", &parameters).await?;
+    Ok(())
+}
+
+/// A node stops in order.
+pub(crate) async fn leave(database: &Database, node: NodeNo) -> Result<(), Error> {
+    database.repeat(Way::Lease, "SELECT @.leave($1)", &[(&node.0, Type::INT8)]).await?;
+    Ok(())
+}
+
+/// All nodes, those that joined last first.
+pub(crate) async fn nodes(database: &Database) -> Result<Vec<Node>, Error> {
+    database.read(NODES, &[]).await?.iter().map(node).collect()
+}
+
+fn node(row: &Row) -> Result<Node, Error> {
+    Ok(Node {
+        no: NodeNo(get(row, "no")?),
+        name: get(row, "name")?,
+        version: get(row, "version")?,
+        status: match get::<i16>(row, "standing")? {
+            0 => NodeStatus::Live,
+            1 => NodeStatus::Left,
+            2 => NodeStatus::Dead,
+            3 => NodeStatus::Expired,
+            _ => return Err(corrupt("a node's state")),
+        },
+        started_at: time(row, "started_at")?,
+        renewed_at: time(row, "renewed_at")?,
+        lease_until: time(row, "lease_until")?,
+        taken_by: get::<Option<i64>>(row, "taken_by")?.map(NodeNo),
+    })
+}

@@ -1,0 +1,10 @@
+//! The shared store: the suite that every store passes, and what is this one's own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of it is tests: a panic is how they fail"
+)]
+
+mod conformance;
+mod place;
