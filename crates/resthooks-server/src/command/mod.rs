@@ -6,6 +6,8 @@ mod config;
 mod demo;
 mod key;
 mod listen;
+mod migrate;
+mod nodes;
 mod serve;
 
 use std::ffi::OsString;
@@ -39,6 +41,10 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Show the nodes that work on a store
+    Nodes(nodes::Nodes),
+    /// Bring a PostgreSQL store's tables to this version, apart from any server
+    Migrate(migrate::Migrate),
     /// Receive hooks on this machine, verify their signatures and print them
     Listen(listen::Listen),
     /// Print completions for a shell
@@ -66,6 +72,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Key(command) => command.run(),
+        Command::Nodes(command) => command.run(),
+        Command::Migrate(command) => command.run(),
         Command::Listen(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -5,7 +5,7 @@ use clap::Args;
 use super::wait_for;
 use crate::failure::Failure;
 use crate::lifecycle::{Node, Signals};
-use crate::settings::{self, Given, Resolved, Settings};
+use crate::settings::{self, Given, Resolved, Settings, StoreAt};
 use crate::{telemetry, terminal};
 
 /// File handles that are neither a caller's nor a target's: the store's, the runtime's, lookups of names.
@@ -73,7 +73,13 @@ fn greet(settings: &Settings, node: &Node) {
     let address = node.address();
     terminal::line(format_args!("resthooks {}", env!("CARGO_PKG_VERSION")));
     terminal::line(format_args!("listening on http://{address}"));
-    terminal::line(format_args!("store: sqlite:{}", settings.store.display()));
+    match &settings.store {
+        file @ StoreAt::File(_) => terminal::line(format_args!("store: {file}")),
+        // Never with its password.
+        database @ StoreAt::Postgres(_) => {
+            terminal::line(format_args!("store: {database}, schema {}", settings.schema));
+        }
+    }
     terminal::line(format_args!("docs: http://{address}/docs"));
     if let Some(key) = node.made_admin_key() {
         terminal::line(format_args!("admin key: {key}   (shown this once: keep it)"));

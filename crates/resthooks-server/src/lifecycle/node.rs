@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use resthooks::Hooks;
 use resthooks::env::Clock;
-use resthooks_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 
 use super::admin_key;
 use super::door::Door;
+use super::store::OpenStore;
 use crate::settings::Settings;
 
 /// A running node.
@@ -21,7 +21,7 @@ pub(crate) struct Node {
     made_admin_key: Option<String>,
     door: Door,
     hooks: Hooks,
-    store: Arc<SqliteStore>,
+    store: OpenStore,
     clock: Arc<dyn Clock>,
 }
 
@@ -32,8 +32,12 @@ impl Node {
         // First of all, because it is the likeliest to fail and leaves nothing behind when something later does.
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr()?;
-        let store = Arc::new(SqliteStore::open(&settings.store, resthooks_sqlite::Options::default())?);
-        let hooks = Hooks::start(Arc::clone(&store) as _, settings.engine.clone()).await?;
+        let store = OpenStore::open(settings).await?;
+        let mut engine = settings.engine.clone();
+        if engine.node_name.is_empty() {
+            engine.node_name = own_name();
+        }
+        let hooks = Hooks::start(store.store(), engine).await?;
         let made_admin_key = admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?;
         let mut options = resthooks_api::Options::default();
         options.public_url = Some(settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
@@ -61,13 +65,23 @@ impl Node {
         let all_answered = self.door.close(grace / 2).await;
         let left = grace.saturating_sub(self.clock.monotonic().saturating_sub(begun));
         let all_delivered = self.hooks.shutdown(left).await;
-        let closed = tokio::task::block_in_place(|| self.store.close());
+        let closed = self.store.close().await;
         if let Err(error) = &closed {
             // Nothing is lost by that, as after a crash: the next start takes more time.
             tracing::warn!(%error, "the store could not be closed in full");
         }
         all_answered && all_delivered && closed.is_ok()
     }
+}
+
+/// What tells this process from the others on its host, and its host from others.
+fn own_name() -> String {
+    let host = whoami::hostname().unwrap_or_else(|_| "unnamed host".to_owned());
+    format!(
+        "{} {}",
+        host.chars().filter(|c| !c.is_control()).take(60).collect::<String>(),
+        std::process::id()
+    )
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -30,7 +30,7 @@ pub(crate) struct Given {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GivenStore(pub(crate) Given);
 
-const STORE_SETTINGS: [&str; 2] = ["store", "admin-key"];
+const STORE_SETTINGS: [&str; 3] = ["store", "schema", "admin-key"];
 
 impl Args for Given {
     fn augment_args(command: Command) -> Command {
@@ -91,7 +91,7 @@ fn argument(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.name)
         .long(setting.name)
         .env(setting.variable())
-        .hide_env_values(setting.secret)
+        .hide_env_values(setting.secret || setting.has_password)
         .value_name(setting.value)
         .allow_hyphen_values(false)
         .help(format!("{}{default}", setting.help));

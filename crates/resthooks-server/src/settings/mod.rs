@@ -9,15 +9,16 @@ mod file;
 mod given;
 mod parse;
 mod resolve;
+mod store;
 mod table;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use given::{Given, GivenStore};
 pub(crate) use resolve::{Resolved, Source};
+pub(crate) use store::StoreAt;
 pub(crate) use table::{Kind, Setting, TABLE};
 
 /// The admin key in development mode.
@@ -57,8 +58,12 @@ pub(crate) struct Settings {
     pub listen: SocketAddr,
     /// Where callers reach the API, when that is not where it listens.
     pub public_url: Option<String>,
-    /// The store's file.
-    pub store: PathBuf,
+    /// Where the store is.
+    pub store: StoreAt,
+    /// The schema in a PostgreSQL database.
+    pub schema: String,
+    /// Whether a start brings a PostgreSQL database's tables to this version.
+    pub migrate: bool,
     /// The provider's key, when the operator gave one.
     pub admin_key: Option<String>,
     /// Development mode.
@@ -81,7 +86,9 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
-            store: PathBuf::new(),
+            store: StoreAt::File(std::path::PathBuf::new()),
+            schema: String::new(),
+            migrate: true,
             admin_key: None,
             dev: false,
             shutdown_grace: Duration::ZERO,

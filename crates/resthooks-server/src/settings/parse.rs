@@ -1,6 +1,5 @@
 //! From text to a setting's value. Each says what was expected, in words that fit behind the setting's name.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use resthooks::model::parse_duration;
@@ -36,6 +35,22 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
 pub(super) fn duration_above_zero(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).map_err(|e| e.0)?;
     if duration.is_zero() { Err("must be longer than 0s".to_owned()) } else { Ok(duration) }
+}
+
+/// A lease: long enough to be lengthened several times over a slow network.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
+    let lease = parse_duration(text).map_err(|e| e.0)?;
+    let day = Duration::from_secs(24 * 3600);
+    let fits = (Duration::from_millis(500)..=day).contains(&lease);
+    if fits { Ok(lease) } else { Err("must be from 500ms to 1d".to_owned()) }
+}
+
+/// What an operator calls something: at most 255 bytes without control characters.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    if text.len() > 255 || text.chars().any(char::is_control) {
+        return Err("must be at most 255 bytes without control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A size in bytes with a unit, from 1 MiB to 1 TiB: less could not hold one event.
@@ -80,28 +95,6 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     if is_base { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(wrong()) }
 }
 
-/// The file of `sqlite:FILE`.
-pub(super) fn store_path(url: &str) -> Result<PathBuf, String> {
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err("must be sqlite: and a file, such as sqlite:resthooks.db".to_owned());
-    };
-    match scheme {
-        "sqlite" => {}
-        "postgres" | "postgresql" => {
-            return Err("this version has no PostgreSQL store: use sqlite:FILE".to_owned());
-        }
-        _ => return Err("must be sqlite: and a file, such as sqlite:resthooks.db".to_owned()),
-    }
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    if path.is_empty() || path.ends_with('/') {
-        return Err("must name a file, such as sqlite:resthooks.db".to_owned());
-    }
-    if path.contains('?') || path == ":memory:" {
-        return Err("must be a file: options and :memory: are not supported".to_owned());
-    }
-    Ok(PathBuf::from(path))
-}
-
 /// The certificates in these PEM files, DER.
 pub(super) fn certificates(files: &[String]) -> Result<Vec<Vec<u8>>, String> {
     let mut all = Vec::new();
@@ -126,22 +119,6 @@ pub(super) fn certificates(files: &[String]) -> Result<Vec<Vec<u8>>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stores() {
-        for (url, path) in [
-            ("sqlite:resthooks.db", "resthooks.db"),
-            ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
-            ("sqlite:///var/lib/x.db", "/var/lib/x.db"),
-            ("sqlite://x.db", "x.db"),
-        ] {
-            assert_eq!(store_path(url).unwrap(), PathBuf::from(path));
-        }
-        for bad in ["", "x.db", "mysql:x", "sqlite:", "sqlite:dir/", "sqlite::memory:", "sqlite:x?mode=ro"] {
-            assert!(store_path(bad).is_err(), "{bad}");
-        }
-        assert!(store_path("postgres://localhost/x").unwrap_err().contains("no PostgreSQL store"));
-    }
 
     #[test]
     fn sizes() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{Error, Given, Kind, MASK, Setting, Settings, TABLE, file, parse};
+use super::{Error, Given, Kind, MASK, Setting, Settings, TABLE, file, parse, store};
 
 /// Who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,7 @@ impl Value {
         let quote = |text: &String| toml::Value::String(text.clone()).to_string();
         match self.setting.kind {
             _ if self.setting.secret => quote(&MASK.to_owned()),
+            _ if self.setting.has_password => quote(&store::masked(&self.values.concat())),
             Kind::List => format!("[{}]", self.values.iter().map(quote).collect::<Vec<_>>().join(", ")),
             Kind::Text => self.values.iter().map(quote).collect(),
             // As they are read, not as they were spelled: `yes` and `007` are no TOML.

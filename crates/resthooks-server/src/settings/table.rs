@@ -4,8 +4,9 @@ use resthooks::model::parse_duration;
 use resthooks::{EventTypes, RetryPolicy};
 
 use super::parse::{
-    base_url, byte_size, certificates, count, duration_above_zero, one, store_path, switch, visible_ascii,
+    base_url, byte_size, certificates, count, duration_above_zero, lease, name, one, switch, visible_ascii,
 };
+use super::store::{StoreAt, schema};
 use super::{LogFormat, Settings};
 
 /// What form a setting's value has in the file; flags and variables are text in any case.
@@ -36,6 +37,8 @@ pub(crate) struct Setting {
     pub dev_default: Option<&'static [&'static str]>,
     /// Whether its value must not be shown.
     pub secret: bool,
+    /// Whether its value is a URL that may have a password in it, which must not be shown.
+    pub has_password: bool,
     /// What it is for.
     pub help: &'static str,
     /// Reads its values into the settings, or says what was expected.
@@ -61,7 +64,7 @@ impl Setting {
         help: &'static str,
         set: fn(&mut Settings, &[String]) -> Result<(), String>,
     ) -> Self {
-        Self { name, kind, value, default, dev_default: None, secret: false, help, set }
+        Self { name, kind, value, default, dev_default: None, secret: false, has_password: false, help, set }
     }
 
     const fn in_dev(mut self, values: &'static [&'static str]) -> Self {
@@ -71,6 +74,11 @@ impl Setting {
 
     const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    const fn with_password(mut self) -> Self {
+        self.has_password = true;
         self
     }
 }
@@ -110,9 +118,56 @@ pub(crate) static TABLE: &[Setting] = &[
         Kind::Text,
         "URL",
         &["sqlite:resthooks.db"],
-        "Where everything is kept: sqlite: and a file, which is created at the first start",
+        "Where everything is kept: sqlite: and a file, which is created at the first start, or postgres://… for a database \
+         that any number of nodes may share",
         |s, v| {
-            s.store = store_path(one(v)?)?;
+            s.store = StoreAt::parse(one(v)?)?;
+            Ok(())
+        },
+    )
+    .with_password(),
+    Setting::new(
+        "schema",
+        Kind::Text,
+        "NAME",
+        &["resthooks"],
+        "The schema in a PostgreSQL database that everything is in; made when it is not there",
+        |s, v| {
+            s.schema = schema(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "no-migrate",
+        Kind::Switch,
+        "BOOL",
+        &["false"],
+        "Refuse to start on a PostgreSQL schema of another version, instead of bringing it to this one; \
+         `resthooks migrate` does that apart",
+        |s, v| {
+            s.migrate = !switch(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "node-name",
+        Kind::Text,
+        "NAME",
+        &[],
+        "What this node is called among those that share a database; without it, the host's name and the process's number",
+        |s, v| {
+            s.engine.node_name = v.first().map(|given| name(given)).transpose()?.unwrap_or_default();
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "node-lease",
+        Kind::Text,
+        "DURATION",
+        &["10s"],
+        "How long this node may be silent before others that share its database take over what it has in hand",
+        |s, v| {
+            s.engine.lease = lease(one(v)?)?;
             Ok(())
         },
     ),
@@ -369,6 +424,7 @@ mod tests {
         assert_eq!(ours.queue_per_target, engine.queue_per_target);
         assert_eq!(ours.queue_bytes, engine.queue_bytes);
         assert_eq!(ours.disable_after, engine.disable_after);
+        assert_eq!((ours.lease, &ours.node_name), (engine.lease, &engine.node_name));
         assert!(resolved.values.iter().all(|value| value.source == Source::Default));
     }
 

@@ -41,7 +41,7 @@ fn refused(dir: &Path, code: i32, words: &[&str], variables: &[(&str, &str)]) ->
 fn help_is_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let all = printed(dir.path(), &["--help"], &[]);
-    for command in ["serve", "config", "demo", "key", "listen", "completions"] {
+    for command in ["serve", "config", "demo", "key", "nodes", "migrate", "listen", "completions"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = printed(dir.path(), &[command, "--help"], &[]);
         assert!(help.contains("Usage: resthooks"), "{help}");
@@ -118,7 +118,7 @@ fn what_config_prints_can_be_given_back() {
         lines.map(|line| line.trim().to_owned()).collect()
     };
     assert_eq!(values(&first), values(&second));
-    assert_eq!(line(&second, "max_in_flight"), ("7", "printed.toml line 15"));
+    assert_eq!(line(&second, "max_in_flight"), ("7", "printed.toml line 19"));
 }
 
 #[test]
@@ -133,6 +133,23 @@ fn secrets_are_masked_and_a_mask_is_no_secret() {
     std::fs::write(dir.path().join("printed.toml"), &config).unwrap();
     let complaint = refused(dir.path(), 2, &["config", "--config=printed.toml"], &[]);
     assert!(complaint.starts_with("error: --admin-key: is the mask"), "{complaint}");
+}
+
+#[test]
+fn a_databases_password_is_masked_and_a_mask_is_no_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [("RESTHOOKS_STORE", "postgres://hooks:very-secret@db.example/x?sslmode=require")];
+    let config = printed(dir.path(), &["config"], &variables);
+    assert!(!config.contains("very-secret"), "{config}");
+    let shown = "\"postgres://hooks:********@db.example/x?sslmode=require\"";
+    assert_eq!(line(&config, "store"), (shown, "RESTHOOKS_STORE"));
+    for command in [&["serve", "--help"][..], &["key", "list", "--help"], &["migrate", "--help"]] {
+        let help = printed(dir.path(), command, &variables);
+        assert!(!help.contains("very-secret"), "{help}");
+    }
+    std::fs::write(dir.path().join("printed.toml"), &config).unwrap();
+    let complaint = refused(dir.path(), 2, &["config", "--config=printed.toml"], &[]);
+    assert!(complaint.starts_with("error: --store: has the mask"), "{complaint}");
 }
 
 #[test]
@@ -158,7 +175,10 @@ fn bad_settings_are_refused_by_name_with_exit_code_2() {
             "--listen: must be a loopback address with --dev, not 0.0.0.0:8080",
         ),
         (&["--dev", "--listen=[::]:8080"], "--listen: must be a loopback address"),
-        (&["--store=postgres://localhost/hooks"], "--store: this version has no PostgreSQL store"),
+        (&["--store=postgres:hooks"], "--store: must be sqlite: and a file"),
+        (&["--schema=Hooks"], "--schema: must be 1 to 63 of a-z, 0-9 and _"),
+        (&["--node-lease=100ms"], "--node-lease: must be from 500ms to 1d"),
+        (&["--node-name=a\nb"], "--node-name: must be at most 255 bytes"),
         (&["--store=hooks.db"], "--store: must be sqlite: and a file"),
         (&["--admin-key=two words"], "--admin-key: must be"),
         (&["--allow-target=10.0.0.0/99"], "--allow-target: must be a network"),
@@ -241,6 +261,10 @@ fn bad_usage_ends_with_2() {
     refused(dir.path(), 2, &["key", "create", "--account=a", "--provider"], &[]);
     refused(dir.path(), 2, &["key", "revoke", "rhk_something"], &[]);
     refused(dir.path(), 2, &["listen", "--status=700"], &[]);
+    let complaint = refused(dir.path(), 2, &["migrate", "--store=sqlite:x.db"], &[]);
+    assert!(complaint.contains("--store: sqlite:x.db is a file"), "{complaint}");
+    let complaint = refused(dir.path(), 2, &["nodes", "--url=http://127.0.0.1:1"], &[]);
+    assert!(complaint.contains("--admin-key: must be given with --url"), "{complaint}");
     let complaint = refused(dir.path(), 2, &["key", "list", "--url=http://127.0.0.1:1"], &[]);
     assert!(complaint.contains("--admin-key: must be given with --url"), "{complaint}");
 }

@@ -4,6 +4,7 @@
 //! Some targets fail, break off or dawdle at times. What the clients were promised is compared with what the targets
 //! saw. The moments and the failures follow from one printed number; the threads' order does not.
 
+#[path = "crash/subscriber.rs"]
 mod subscriber;
 
 use std::collections::{HashMap, HashSet};

@@ -58,8 +58,9 @@ fn keys_on_the_store_of_a_stopped_server() {
     let mut server = setup.start();
     server.terminate();
     assert_eq!(server.exit_code(Duration::from_secs(10)), Some(0));
-    keys_by(setup.dir(), &["--store=sqlite:hooks.db"]);
-    let words = ["key", "create", "--account=acme", "--json", "--store=sqlite:hooks.db"];
+    keys_by(setup.dir(), &setup.store_flags());
+    let words = ["key", "create", "--account=acme", "--json"];
+    let words: Vec<&str> = words.into_iter().chain(setup.store_flags()).collect();
     let made: Value = serde_json::from_str(&printed(setup.dir(), &words, &[])).unwrap();
     let server = setup.start();
     assert_eq!(status_with(server.address(), made["key"].as_str().unwrap()), 403, "a consumer's, and known");

@@ -8,12 +8,15 @@ mod crash;
 mod delivery;
 mod demo;
 mod disk;
+mod file;
 mod idempotency;
 mod keys;
 mod pause;
+mod place;
 mod readme;
 mod running;
 mod serve;
 mod shutdown;
 mod signature;
+#[expect(dead_code, reason = "some of it serves the tests on a database alone")]
 mod support;

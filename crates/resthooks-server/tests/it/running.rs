@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::place::Home;
 use super::support::eventually;
 
 /// The program in the background, with what it prints and logs in files.
@@ -16,10 +17,26 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// A server on this home's store.
+    pub(crate) fn serve(home: &Home, words: &[&str]) -> Self {
+        let flags = home.flags();
+        let words: Vec<&str> = ["serve"]
+            .into_iter()
+            .chain(flags.iter().map(String::as_str))
+            .chain(words.iter().copied())
+            .collect();
+        Self::start(home.path(), &words)
+    }
+
     pub(crate) fn start(dir: &Path, words: &[&str]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(files.path().join(name)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_resthooks"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RESTHOOKS_") {
+                command.env_remove(name);
+            }
+        }
         command.args(words).current_dir(dir).stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         Self { child: command.spawn().unwrap(), files }
     }

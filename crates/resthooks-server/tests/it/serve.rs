@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cli::{resthooks, text};
+use super::place::Home;
 use super::running::{Running, connect, status_with};
 use super::support::{Api, Reply, Setup, Target, eventually, now};
 
 #[test]
 fn the_first_start_makes_a_key_and_shows_it_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let words = ["serve", "--listen=127.0.0.1:0"];
-    let mut first = Running::start(dir.path(), &words);
+    let home = Home::new();
+    let words = ["--listen=127.0.0.1:0"];
+    let mut first = Running::serve(&home, &words);
     let out = first.printed("admin key: ");
     let address = first.address();
     for line in [
         format!("resthooks {}", env!("CARGO_PKG_VERSION")),
         format!("listening on http://{address}"),
-        "store: sqlite:resthooks.db".to_owned(),
+        home.greeting(),
         format!("docs: http://{address}/docs"),
     ] {
         assert!(out.lines().any(|l| l == line), "{line} is not in {out}");
@@ -37,7 +37,7 @@ fn the_first_start_makes_a_key_and_shows_it_once() {
     assert!(!log.contains(&key), "a key has no place in a log");
     assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "not JSON: {log}");
 
-    let mut second = Running::start(dir.path(), &words);
+    let mut second = Running::serve(&home, &words);
     assert_eq!(status_with(second.address(), &key), 200);
     second.stop();
     assert!(!second.read("out").contains("admin key"));
@@ -45,11 +45,11 @@ fn the_first_start_makes_a_key_and_shows_it_once() {
 
 #[test]
 fn it_is_ready_at_once() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new();
     // Built without optimisation and beside other tests it may take longer than what is promised.
     let limit = Duration::from_millis(if cfg!(debug_assertions) { 3000 } else { 200 });
     let begun = now();
-    let mut server = Running::start(dir.path(), &["serve", "--dev", "--listen=127.0.0.1:0"]);
+    let mut server = Running::serve(&home, &["--dev", "--listen=127.0.0.1:0"]);
     let ready = Api::new(server.address()).get("/readyz");
     assert_eq!(ready.status, 200);
     assert!(begun.elapsed() < limit, "ready after {:?}", begun.elapsed());
@@ -59,31 +59,11 @@ fn it_is_ready_at_once() {
 }
 
 #[test]
-fn a_store_has_one_server_and_an_address_too() {
-    let setup = Setup::new();
-    let server = setup.start();
-    let taken = format!("--listen={}", server.address());
-    for (words, complaint) in [
-        (["serve", "--listen=127.0.0.1:0", "--store=sqlite:hooks.db"], "is in use by process"),
-        (["serve", &taken, "--store=sqlite:other.db"], "is in use by another program"),
-        (["key", "list", "--store=sqlite:hooks.db"], "give its address with --url"),
-    ] {
-        let output = resthooks(setup.dir(), &words, &[]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
-        assert!(said.contains(complaint), "{words:?}: {said}");
-        assert!(output.stdout.is_empty());
-    }
-    assert!(!setup.dir().join("other.db").exists(), "the address is taken first");
-    server.api().get("/readyz").expect(200);
-}
-
-#[test]
 fn a_key_that_was_given_takes_the_place_of_the_one_before() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let start = |flags: &[&str]| {
-        let words: Vec<&str> = ["serve", "--listen=127.0.0.1:0"].iter().chain(flags).copied().collect();
-        Running::start(dir.path(), &words)
+        let words: Vec<&str> = ["--listen=127.0.0.1:0"].iter().chain(flags).copied().collect();
+        Running::serve(&home, &words)
     };
     let mut made = start(&[]);
     let out = made.printed("admin key: ");
@@ -111,9 +91,9 @@ fn a_key_that_was_given_takes_the_place_of_the_one_before() {
 
 #[test]
 fn a_store_that_was_tried_out_gets_a_key_of_its_own() {
-    let dir = tempfile::tempdir().unwrap();
-    Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0", "--dev"]).stop_when_started();
-    let mut server = Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0"]);
+    let home = Home::new();
+    Running::serve(&home, &["--listen=127.0.0.1:0", "--dev"]).stop_when_started();
+    let mut server = Running::serve(&home, &["--listen=127.0.0.1:0"]);
     server.printed("admin key: rhk_");
     assert_eq!(status_with(server.address(), "dev"), 401);
     server.stop();
@@ -121,9 +101,9 @@ fn a_store_that_was_tried_out_gets_a_key_of_its_own() {
 
 #[test]
 fn text_logs_are_text() {
-    let dir = tempfile::tempdir().unwrap();
-    let words = ["serve", "--listen=127.0.0.1:0", "--log-format=text", "--log-level=resthooks_server=debug"];
-    let mut server = Running::start(dir.path(), &words);
+    let home = Home::new();
+    let words = ["--listen=127.0.0.1:0", "--log-format=text", "--log-level=resthooks_server=debug"];
+    let mut server = Running::serve(&home, &words);
     server.address();
     server.stop();
     let log = server.read("err");
@@ -195,19 +175,4 @@ fn a_second_signal_ends_it_at_once() {
     server.terminate();
     assert_eq!(server.exit_code(Duration::from_secs(5)), Some(1));
     eventually(|| if server.log().contains("a second signal") { Ok(()) } else { Err(server.log()) });
-}
-
-#[test]
-fn a_store_elsewhere() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("some where.db");
-    let store = format!("--store=sqlite:{}", path.display());
-    let mut server = Running::start(dir.path(), &["serve", "--listen=127.0.0.1:0", &store]);
-    server.address();
-    server.stop();
-    assert!(path.exists());
-    let missing = format!("--store=sqlite:{}", dir.path().join("no/where.db").display());
-    let output = resthooks(dir.path(), &["serve", "--listen=127.0.0.1:0", &missing], &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("no/where.db"), "{}", text(&output.stderr));
 }

@@ -1,8 +1,6 @@
-//! Where keys are: behind a running server's API, or in the store of a stopped one.
+//! Where keys are: behind a running server's API, or in the store: PostgreSQL's at any time, SQLite's of a stopped server.
 //!
 //! On the store no engine is started: it would begin to send hooks.
-
-use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -11,11 +9,11 @@ use http::Method;
 use resthooks::env::{Clock as _, Random, SystemClock, SystemRandom};
 use resthooks::limits::MAX_KEY_NAME_BYTES;
 use resthooks::model::{AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
-use resthooks::store::Control as _;
-use resthooks_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
 use crate::client::{Client, list, text};
+use crate::lifecycle::OpenStore;
+use crate::settings::Settings;
 
 /// A key as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +66,8 @@ impl Key {
 pub(super) enum Keys {
     /// Behind a running server.
     Server(Client),
-    /// In the store of a stopped one.
-    Store(SqliteStore),
+    /// In the store.
+    Store(OpenStore),
 }
 
 impl Keys {
@@ -77,14 +75,8 @@ impl Keys {
         Ok(Self::Server(Client::new(url, admin_key).context("--url")?))
     }
 
-    pub(super) fn in_store(path: &Path) -> anyhow::Result<Self> {
-        // A store that is not there yet would be made: a mistyped name is likelier than a key before the first start.
-        if !path.exists() {
-            bail!("--store: there is no {}: it is made by the first start of the server", path.display());
-        }
-        let store = SqliteStore::open(path, resthooks_sqlite::Options::default())
-            .context("if its server is running, give its address with --url")?;
-        Ok(Self::Store(store))
+    pub(super) async fn in_store(settings: &Settings) -> anyhow::Result<Self> {
+        Ok(Self::Store(OpenStore::open_existing(settings).await?))
     }
 
     /// Makes a key; itself too.
@@ -103,7 +95,7 @@ impl Keys {
                     bail!("--name: must be at most {MAX_KEY_NAME_BYTES} bytes");
                 }
                 let (stored, key) = generate(role, name);
-                store.insert_key(&stored).await?;
+                store.store().insert_key(&stored).await?;
                 Ok((Key::stored(&stored), key))
             }
         }
@@ -114,7 +106,7 @@ impl Keys {
         match self {
             Self::Server(client) => list_of_server(client, account).await,
             Self::Store(store) => {
-                let mut keys = store.snapshot().await?.keys;
+                let mut keys = store.store().snapshot().await?.keys;
                 keys.retain(|key| match (account, &key.role) {
                     (None, _) => true,
                     (Some(wanted), KeyRole::Consumer(account)) => wanted == account,
@@ -133,7 +125,7 @@ impl Keys {
                 client.ask(Method::DELETE, &format!("/api-key/{id}/"), None).await?;
             }
             Self::Store(store) => {
-                if !store.delete_key(id).await? {
+                if !store.store().delete_key(id).await? {
                     bail!("there is no key {id}");
                 }
             }
@@ -145,7 +137,7 @@ impl Keys {
     pub(super) async fn close_after<T>(self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         let closed = match self {
             Self::Server(_) => Ok(()),
-            Self::Store(store) => tokio::task::block_in_place(|| store.close()).context("closing the store"),
+            Self::Store(store) => store.close().await.context("closing the store"),
         };
         let value = result?;
         closed?;

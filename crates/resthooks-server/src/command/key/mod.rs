@@ -1,4 +1,4 @@
-//! `resthooks key`: API keys, through the API of a running server or on the store of a stopped one.
+//! `resthooks key`: API keys, through the API of a running server or on the store.
 
 mod keys;
 
@@ -25,8 +25,8 @@ pub(super) enum Key {
 /// How to reach the keys.
 #[derive(Debug, Args)]
 struct Reach {
-    /// Ask the running server at this URL, with the admin key; without it the store is opened, which its server must
-    /// not be using
+    /// Ask the running server at this URL, with the admin key; without it the store is opened, which must not be
+    /// a file that a server is using
     #[arg(long, value_name = "URL", env = "RESTHOOKS_URL")]
     url: Option<String>,
     #[command(flatten)]
@@ -84,13 +84,13 @@ impl Key {
 }
 
 impl Reach {
-    fn open(&self) -> Result<Keys, Failure> {
+    async fn open(&self) -> Result<Keys, Failure> {
         // A variable that is set to nothing names no server.
         let url = self.url.as_deref().filter(|url| !url.is_empty());
         let settings = Resolved::load(&self.given.0)?.settings;
-        match (url, settings.admin_key) {
-            (None, _) => Ok(Keys::in_store(&settings.store)?),
-            (Some(url), Some(key)) => Ok(Keys::of_server(url, &key)?),
+        match (url, &settings.admin_key) {
+            (None, _) => Ok(Keys::in_store(&settings).await?),
+            (Some(url), Some(key)) => Ok(Keys::of_server(url, key)?),
             (Some(_), None) => Err(Failure::Usage("--admin-key: must be given with --url".to_owned())),
         }
     }
@@ -99,7 +99,7 @@ impl Reach {
 impl Create {
     async fn run(self) -> Result<(), Failure> {
         let role = self.account.map_or(KeyRole::Provider, KeyRole::Consumer);
-        let keys = self.reach.open()?;
+        let keys = self.reach.open().await?;
         let made = keys.create(role, self.name).await;
         let (shown, key) = keys.close_after(made).await?;
         if self.reach.json {
@@ -119,7 +119,7 @@ impl Create {
 
 impl List {
     async fn run(self) -> Result<(), Failure> {
-        let keys = self.reach.open()?;
+        let keys = self.reach.open().await?;
         let listed = keys.list(self.account.as_ref()).await;
         let listed = keys.close_after(listed).await?;
         if self.reach.json {
@@ -140,7 +140,7 @@ impl List {
 
 impl Revoke {
     async fn run(self) -> Result<(), Failure> {
-        let keys = self.reach.open()?;
+        let keys = self.reach.open().await?;
         let revoked = keys.revoke(self.id).await;
         keys.close_after(revoked).await?;
         match self.reach.json {

@@ -1,5 +1,6 @@
 //! The tested binary, as a process that can be stopped, killed and started again on the same files.
 
+use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,15 +22,12 @@ pub(crate) struct Setup {
     wrapper: Vec<String>,
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    /// What goes with the last copy of this.
+    kept: Option<Arc<dyn Debug + Send + Sync>>,
 }
 
 impl Setup {
-    /// Development mode, any free port, and a store in a directory that goes with the last copy of this.
-    pub(crate) fn new() -> Self {
-        Self::on("sqlite:hooks.db")
-    }
-
-    /// The same on another store.
+    /// Development mode, any free port, this store, and a directory that goes with the last copy of this.
     pub(crate) fn on(store: &str) -> Self {
         let flags = ["--dev".to_owned(), "--listen=127.0.0.1:0".to_owned(), format!("--store={store}")];
         Self {
@@ -38,6 +36,7 @@ impl Setup {
             flags: flags.to_vec(),
             // Names that don't exist are told apart at once, whatever the machine asks about them.
             variables: vec![("RES_OPTIONS".to_owned(), "timeout:1 attempts:1".to_owned())],
+            kept: None,
         }
     }
 
@@ -51,6 +50,18 @@ impl Setup {
     pub(crate) fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// With something that is dropped with the last copy of this.
+    pub(crate) fn keeping(mut self, kept: Arc<dyn Debug + Send + Sync>) -> Self {
+        self.kept = Some(kept);
+        self
+    }
+
+    /// The flags by which another command finds the same store.
+    pub(crate) fn store_flags(&self) -> Vec<&str> {
+        let named = |flag: &&str| flag.starts_with("--store=") || flag.starts_with("--schema=");
+        self.flags.iter().map(String::as_str).filter(named).collect()
     }
 
     /// Run by this command line, which gets the binary and its arguments as its own last arguments.
