@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Api {
     address: SocketAddr,
+    /// Another key than the admin's.
+    key: Option<String>,
     connection: Option<BufReader<TcpStream>>,
 }
 
@@ -52,7 +54,12 @@ impl Answer {
 
 impl Api {
     pub(crate) const fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, key: None, connection: None }
+    }
+
+    /// A caller with this key.
+    pub(crate) fn with_key(address: SocketAddr, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..Self::new(address) }
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -82,7 +89,7 @@ impl Api {
         body: Option<&[u8]>,
     ) -> io::Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
-        request += "authorization: Bearer dev\r\n";
+        request += &format!("authorization: Bearer {}\r\n", self.key.as_deref().unwrap_or("dev"));
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }

@@ -1,0 +1,14 @@
+//! Several nodes on one PostgreSQL that these tests start, stop, break and take away themselves.
+
+#[expect(dead_code, unused_imports, reason = "shared with the tests of a single node, which use more of it")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+mod changes;
+mod chaos;
+mod cluster;
+mod counting;
+mod outages;
+mod pooled;
+mod postgres;
+mod takeover;
