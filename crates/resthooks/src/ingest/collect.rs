@@ -32,8 +32,9 @@ pub(crate) async fn collect(core: Arc<Core>) {
     while !core.stopping.is_cancelled() {
         let told = core.told.notified();
         let pause = match collect_page(&core).await {
-            Ok(PAGE) => continue,
-            Ok(_) => LOOK,
+            Ok(0) => LOOK,
+            // A page may be short because its events are large.
+            Ok(_) => continue,
             Err(error) => {
                 tracing::warn!(%error, "events emitted in transactions could not be taken; trying again");
                 AFTER_FAILURE
