@@ -71,9 +71,10 @@ impl Way {
         self.nodes_us.push(costs.nodes);
         self.load_us.push(costs.load);
         if let Some(done) = done {
+            let thousands = sent as f64 / 1000.0;
             self.database_us.push(costs.database);
-            self.commits.push(done.commits as f64 / sent as f64);
-            self.statements.extend(done.statements.map(|statements| statements as f64 / sent as f64));
+            self.commits.push(done.commits as f64 / thousands);
+            self.statements.extend(done.statements.map(|statements| statements as f64 / thousands));
         }
         Ok(())
     }
@@ -93,11 +94,11 @@ impl Way {
         if self.commits.len() > 0 {
             rows.extend([
                 Row::new('b', "   processor, database", "µs/event", &self.database_us),
-                Row::new('b', "   commits", "/event", &self.commits),
+                Row::new('b', "   commits", "/1000 events", &self.commits),
             ]);
         }
         if self.statements.len() > 0 {
-            rows.push(Row::new('b', "   statements", "/event", &self.statements));
+            rows.push(Row::new('b', "   statements", "/1000 events", &self.statements));
         }
         rows
     }

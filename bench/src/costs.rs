@@ -25,7 +25,7 @@ impl Costs {
                 costs.nodes += cpu_seconds(pid)?;
             }
             if let Some(database) = nodes.database() {
-                costs.database = family_cpu_seconds(database.pid())?;
+                costs.database = family_cpu_seconds(database.pid()?)?;
             }
         }
         if let Some(receiver) = receiver {

@@ -55,8 +55,8 @@ impl Fan {
         self.request_bytes.push(taken.arrived.bytes as f64 / deliveries);
         if let Some(done) = taken.done {
             self.database_us.push(taken.costs.database);
-            self.statements.extend(done.statements.map(|statements| statements as f64 / events));
-            self.commits.push(done.commits as f64 / events);
+            self.statements.extend(done.statements.map(|statements| statements as f64 / events * 1000.0));
+            self.commits.push(done.commits as f64 / events * 1000.0);
             self.wal_bytes.push(done.wal_bytes as f64 / events);
         }
         ratio
@@ -88,12 +88,12 @@ impl Fan {
         if self.commits.len() > 0 {
             rows.extend([
                 Row::new('c', "   processor, database", "µs/delivery", &self.database_us),
-                Row::new('c', "   commits", "/event", &self.commits),
+                Row::new('c', "   commits", "/1000 events", &self.commits),
                 Row::new('c', "   write-ahead log", "B/event", &self.wal_bytes),
             ]);
         }
         if self.statements.len() > 0 {
-            rows.push(Row::new('c', "   statements", "/event", &self.statements));
+            rows.push(Row::new('c', "   statements", "/1000 events", &self.statements));
         }
         rows.into_iter().map(|row| row.of_nodes(nodes)).collect()
     }

@@ -30,9 +30,7 @@ const TRIES: usize = 5;
 /// A PostgreSQL server. Stopped, and its folder removed, when dropped.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    child: Child,
-    programs: Programs,
-    folder: TempDir,
+    process: Process,
     password: String,
     port: u16,
     databases: AtomicU32,
@@ -53,39 +51,24 @@ impl Cluster {
         programs.give(folder.path())?;
         let password = password()?;
         make(&programs, folder.path(), &password)?;
+        let mut process = Process { programs, folder, child: None };
         let mut counts_statements = true;
         for _ in 0..TRIES {
             let port = free_port()?;
-            configure(folder.path(), port, counts_statements, options.profile)?;
-            let mut child = spawn(&programs, folder.path())?;
-            let url = url(&password, port, "postgres");
-            match answers(&mut child, &url) {
+            process.configure(port, counts_statements, options.profile)?;
+            process.begin()?;
+            match process.answers(&url(&password, port, "postgres")) {
                 Ok(version) => {
                     let databases = AtomicU32::new(0);
-                    let cluster = Self {
-                        child,
-                        programs,
-                        folder,
-                        password,
-                        port,
-                        databases,
-                        counts_statements,
-                        version,
-                    };
+                    let cluster = Self { process, password, port, databases, counts_statements, version };
                     cluster.prepare()?;
                     return Ok(cluster);
                 }
-                Err(error) => {
-                    let said = std::fs::read_to_string(log(folder.path())).unwrap_or_default();
-                    let has_ended = child.try_wait()?.is_some();
-                    drop(child.kill());
-                    drop(child.wait());
-                    if has_ended && said.contains(COUNTING) && counts_statements {
-                        counts_statements = false;
-                    } else if !(has_ended && said.contains("Address already in use")) {
-                        return Err(error.context(format!("PostgreSQL did not start: {}", said.trim())));
-                    }
-                }
+                Err(error) => match process.said_at_its_end() {
+                    Some(said) if counts_statements && said.contains(COUNTING) => counts_statements = false,
+                    Some(said) if said.contains("Address already in use") => {}
+                    said => return Err(error.context(format!("PostgreSQL did not start: {said:?}"))),
+                },
             }
         }
         bail!("PostgreSQL found no free port");
@@ -115,8 +98,90 @@ impl Cluster {
     }
 
     /// Its first process, the parent of all others.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        Ok(self.process.child.as_ref().context("PostgreSQL is not running")?.id())
+    }
+}
+
+/// The server's first process, and the folder with everything of it.
+#[derive(Debug)]
+struct Process {
+    programs: Programs,
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+impl Process {
+    fn data(&self) -> PathBuf {
+        data(self.folder.path())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    fn configure(&self, port: u16, counting: bool, profile: bool) -> anyhow::Result<()> {
+        let mut text = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nshared_buffers = 256MB\n"
+        );
+        if counting {
+            let track = if profile { "all" } else { "top" };
+            writeln!(text, "shared_preload_libraries = '{COUNTING}'\n{COUNTING}.track = {track}")?;
+        }
+        // Keeps its owner, who is the only one to read it.
+        std::fs::write(self.data().join("postgresql.auto.conf"), text)?;
+        Ok(())
+    }
+
+    /// Starts it as a child of the bench itself, so that what ends the bench's group of processes ends it too.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        let file = File::create(self.log())?;
+        let mut command = self.programs.command("postgres", self.folder.path());
+        command.arg("-D").arg(self.data()).stdout(file.try_clone()?).stderr(file);
+        self.child = Some(command.spawn().context("starting PostgreSQL")?);
+        Ok(())
+    }
+
+    /// Waits until it answers; its version.
+    fn answers(&mut self, url: &str) -> anyhow::Result<String> {
+        let begun = Instant::now();
+        loop {
+            // Asked first: another server on the same port would have answered in its place.
+            anyhow::ensure!(!self.has_ended()?, "it ended");
+            match Session::open(url)
+                .and_then(|session| Ok(session.row("SHOW server_version", &[])?.try_get(0)?))
+            {
+                Ok(version) => return Ok(format!("PostgreSQL {}", first_word(version))),
+                Err(error) if begun.elapsed() > LONGEST_START => return Err(error),
+                Err(_) => std::thread::sleep(LOOK_EVERY),
+            }
+        }
+    }
+
+    fn has_ended(&mut self) -> anyhow::Result<bool> {
+        Ok(match &mut self.child {
+            Some(child) => child.try_wait()?.is_some(),
+            None => true,
+        })
+    }
+
+    /// What it said, if it has ended by itself.
+    fn said_at_its_end(&mut self) -> Option<String> {
+        let has_ended = self.has_ended().ok()?;
+        has_ended.then(|| std::fs::read_to_string(self.log()).unwrap_or_default())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        let mut stop = self.programs.command("pg_ctl", self.folder.path());
+        stop.args(["stop", "--silent", "--mode=immediate", "--pgdata"]).arg(data(self.folder.path()));
+        // Its children end with it whichever way; killed, it leaves shared memory behind.
+        if self.programs.run(&mut stop, &self.folder.path().join("stop.log")).is_err() {
+            drop(child.kill());
+        }
+        drop(child.wait());
     }
 }
 
@@ -126,10 +191,6 @@ fn url(password: &str, port: u16, database: &str) -> String {
 
 fn data(folder: &Path) -> PathBuf {
     folder.join("data")
-}
-
-fn log(folder: &Path) -> PathBuf {
-    folder.join("server.log")
 }
 
 /// Other users of the machine must not get in while the bench runs.
@@ -152,58 +213,10 @@ fn make(programs: &Programs, folder: &Path, password: &str) -> anyhow::Result<()
     programs.run(&mut command, &folder.join("initdb.log"))
 }
 
-fn configure(folder: &Path, port: u16, counting: bool, profile: bool) -> anyhow::Result<()> {
-    let mut text = format!(
-        "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nshared_buffers = 256MB\n"
-    );
-    if counting {
-        let track = if profile { "all" } else { "top" };
-        writeln!(text, "shared_preload_libraries = '{COUNTING}'\n{COUNTING}.track = {track}")?;
-    }
-    // Keeps its owner, who is the only one to read it.
-    std::fs::write(data(folder).join("postgresql.auto.conf"), text)?;
-    Ok(())
-}
-
-/// A child of the bench itself, so that what ends the bench's group of processes ends it too.
-fn spawn(programs: &Programs, folder: &Path) -> anyhow::Result<Child> {
-    let file = File::create(log(folder))?;
-    let mut command = programs.command("postgres", folder);
-    command.arg("-D").arg(data(folder)).stdout(file.try_clone()?).stderr(file);
-    command.spawn().context("starting PostgreSQL")
-}
-
-fn answers(child: &mut Child, url: &str) -> anyhow::Result<String> {
-    let begun = Instant::now();
-    loop {
-        // Asked first: another server on the same port would have answered in its place.
-        anyhow::ensure!(child.try_wait()?.is_none(), "it ended");
-        match Session::open(url)
-            .and_then(|session| Ok(session.row("SHOW server_version", &[])?.try_get(0)?))
-        {
-            Ok(version) => return Ok(format!("PostgreSQL {version}", version = first_word(version))),
-            Err(error) if begun.elapsed() > LONGEST_START => return Err(error),
-            Err(_) => std::thread::sleep(LOOK_EVERY),
-        }
-    }
-}
-
 fn first_word(text: String) -> String {
     text.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let mut stop = self.programs.command("pg_ctl", self.folder.path());
-        stop.args(["stop", "--silent", "--mode=immediate", "--pgdata"]).arg(data(self.folder.path()));
-        // Its children end with it whichever way; killed, it leaves shared memory behind.
-        if self.programs.run(&mut stop, &self.folder.path().join("stop.log")).is_err() {
-            drop(self.child.kill());
-        }
-        drop(self.child.wait());
-    }
 }

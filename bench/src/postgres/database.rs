@@ -52,7 +52,7 @@ impl<'a> Database<'a> {
     }
 
     /// The parent of the processes that work for it.
-    pub(crate) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.cluster.pid()
     }
 

@@ -113,8 +113,10 @@ impl<'a> Nodes<'a> {
 
     /// Bytes that nodes and database have caused to be written to the disk.
     pub(crate) fn written_bytes(&self) -> anyhow::Result<u64> {
-        let mut sum =
-            self.database.as_ref().map_or(Ok(0), |database| family_written_bytes(database.pid()))?;
+        let mut sum = match &self.database {
+            Some(database) => family_written_bytes(database.pid()?)?,
+            None => 0,
+        };
         for pid in self.pids() {
             sum += written_bytes(pid)?;
         }
