@@ -47,51 +47,61 @@ $$
     ORDER BY a.attnum
 $$;
 
--- Where events' ids go on from: of each statement's own, 60 to 62 bits, so that they are 16 hexadecimal digits.
+-- By which names a statement knows what does not differ from row to row.
+CREATE OR REPLACE FUNCTION watch_variables() RETURNS watch_names LANGUAGE sql IMMUTABLE AS
+$$ SELECT ROW('at_ms', 'head', 'base', 'largest')::watch_names $$;
+
+CREATE OR REPLACE FUNCTION watch_parameters() RETURNS watch_names LANGUAGE sql IMMUTABLE AS
+$$ SELECT ROW('$1', '$2', '$3', '$4')::watch_names $$;
+
+-- Where events' ids go on from: 60 to 62 bits, of each statement's own, so that they are 16 hexadecimal digits.
 CREATE OR REPLACE FUNCTION watch_base() RETURNS bigint LANGUAGE sql VOLATILE AS
 $$ SELECT (random() * 3458764513820540928)::bigint + 1152921504606846976 $$;
 
--- The rows of one statement as p: event, account, key, size, changed (NULL but for updates), and the columns c1, c2, ...
+-- SQL for about how many bytes a row has; a constant when it can't have many.
+CREATE OR REPLACE FUNCTION watch_size(w watch, alias text) RETURNS text LANGUAGE sql STABLE AS
+$$
+    SELECT coalesce(string_agg(format('coalesce(pg_column_size(%s.%s), 0)', alias, c.quoted), ' + ' ORDER BY c.place), '0')
+    FROM watch_columns(w.of_table, watch_key(w.of_table, w.id_column), w.columns) AS c WHERE c.long
+$$;
+
+-- The rows of a statement as p: account, key, size, changed (+ for created, - for deleted, else the list of the changed
+-- columns, each with a comma before it), and the columns c1, c2, ...
 -- An update's old and new rows are paired by key and account: a row that has moved to another account was deleted for
 -- the one and created for the other, and so was one whose key has changed.
-CREATE OR REPLACE FUNCTION watch_source(w watch, key text[], op text, is_big text, source text)
-RETURNS text LANGUAGE plpgsql STABLE AS
+CREATE OR REPLACE FUNCTION watch_rows(w watch, op text, source text, v watch_names) RETURNS text LANGUAGE plpgsql STABLE AS
 $$
 DECLARE
-    rel CONSTANT oid := w.of_table;
-    account CONSTANT text := quote_ident(w.account_column);
+    key CONSTANT text[] := watch_key(w.of_table, w.id_column);
     first_key CONSTANT text := quote_ident(key[1]);
-    account_is_plain boolean;
+    account CONSTANT text := quote_ident(w.account_column);
+    account_is_plain CONSTANT boolean :=
+        (SELECT c.plain FROM watch_columns(w.of_table, ARRAY[w.account_column], '{}') AS c);
     made text;
 BEGIN
     IF op <> 'UPDATE' THEN
-        SELECT format(E'(SELECT %L AS event, t.%s::text AS account,\n        %s AS key,\n        NULL::text AS changed,\n'
-            '        CASE WHEN %s THEN %s ELSE 0 END AS size,\n        %s\n    FROM %s AS t) AS p',
-            w.prefix || CASE op WHEN 'INSERT' THEN '.create' ELSE '.delete' END, account,
-            (SELECT string_agg(format('t.%I::text', k), ' || '','' || ') FROM unnest(key) AS k), is_big,
-            coalesce(string_agg(format('coalesce(pg_column_size(t.%s), 0)', c.quoted), ' + ') FILTER (WHERE c.long), '0'),
-            string_agg(format('t.%s AS c%s', c.quoted, c.place), ', ' ORDER BY c.place), source)
-        INTO made FROM watch_columns(rel, key, w.columns) AS c;
+        SELECT concat(
+            format(E'(SELECT t.%s::text AS account,\n        ', account),
+            (SELECT string_agg(format('t.%I::text', k), ' || '','' || ') FROM unnest(key) AS k),
+            format(E' AS key,\n        text %L AS changed,\n', CASE op WHEN 'INSERT' THEN '+' ELSE '-' END),
+            format(E'        CASE WHEN %s > 16384 THEN %s ELSE 0 END AS size,\n        ', v.largest, watch_size(w, 't')),
+            string_agg(format('t.%s AS c%s', c.quoted, c.place), ', ' ORDER BY c.place),
+            format(E'\n    FROM %s AS t) AS p', source))
+        INTO made FROM watch_columns(w.of_table, key, w.columns) AS c;
         RETURN made;
     END IF;
-    SELECT c.plain INTO account_is_plain FROM watch_columns(rel, ARRAY[w.account_column], '{}') AS c;
     SELECT concat(
-        format(E'(SELECT CASE WHEN n.%1$s IS NULL THEN %2$L WHEN o.%1$s IS NULL THEN %3$L ELSE %4$L END AS event,\n',
-            first_key, w.prefix || '.delete', w.prefix || '.create', w.prefix || '.update'),
-        format(E'        coalesce(n.%1$s, o.%1$s)::text AS account,\n', account),
-        format(E'        %s AS key,\n',
-            (SELECT string_agg(format('coalesce(n.%1$I, o.%1$I)::text', k), ' || '','' || ') FROM unnest(key) AS k)),
-        format(E'        CASE WHEN n.%1$s IS NOT NULL AND o.%1$s IS NOT NULL THEN ', first_key),
+        format(E'(SELECT coalesce(n.%1$s, o.%1$s)::text AS account,\n        ', account),
+        (SELECT string_agg(format('coalesce(n.%1$I, o.%1$I)::text', k), ' || '','' || ') FROM unnest(key) AS k),
+        format(E' AS key,\n        CASE WHEN n.%1$s IS NULL THEN ''-'' WHEN o.%1$s IS NULL THEN ''+'' ELSE\n            ', first_key),
         coalesce(string_agg(
-            format(CASE WHEN c.plain THEN E'\n            CASE WHEN o.%1$s IS DISTINCT FROM n.%1$s THEN %2$L ELSE '''' END'
-                ELSE E'\n            CASE WHEN ROW(o.%1$s) OPERATOR(pg_catalog.*<>) ROW(n.%1$s) THEN %2$L ELSE '''' END' END,
-                c.quoted, ',' || to_json(c.name)::text), ' ||' ORDER BY c.place) FILTER (WHERE NOT c.is_key), ''''''),
+            format(CASE WHEN c.plain THEN 'CASE WHEN o.%1$s IS DISTINCT FROM n.%1$s THEN %2$L ELSE '''' END'
+                ELSE 'CASE WHEN ROW(o.%1$s) OPERATOR(pg_catalog.*<>) ROW(n.%1$s) THEN %2$L ELSE '''' END' END,
+                c.quoted, ',' || to_json(c.name)::text), E' ||\n            ' ORDER BY c.place)
+            FILTER (WHERE NOT c.is_key AND c.name <> w.account_column), ''''''),
         E' END AS changed,\n',
-        format(E'        CASE WHEN NOT %1$s THEN 0 WHEN n.%2$s IS NULL THEN ', is_big, first_key),
-        coalesce(string_agg(format('coalesce(pg_column_size(o.%s), 0)', c.quoted), ' + ') FILTER (WHERE c.long), '0'),
-        ' ELSE ',
-        coalesce(string_agg(format('coalesce(pg_column_size(n.%s), 0)', c.quoted), ' + ') FILTER (WHERE c.long), '0'),
-        E' END AS size,\n        ',
+        format(E'        CASE WHEN %s <= 16384 THEN 0 WHEN n.%s IS NULL THEN %s\n            ELSE %s END AS size,\n        ',
+            v.largest, first_key, watch_size(w, 'o'), watch_size(w, 'n')),
         string_agg(format('CASE WHEN n.%2$s IS NULL THEN o.%1$s ELSE n.%1$s END AS c%3$s', c.quoted, first_key, c.place),
             E',\n        ' ORDER BY c.place),
         E'\n    FROM old_rows AS o FULL JOIN new_rows AS n ON ',
@@ -99,69 +109,96 @@ BEGIN
         format(CASE WHEN account_is_plain THEN ' AND n.%1$s = o.%1$s'
             ELSE ' AND n.%1$s::text COLLATE "C" = o.%1$s::text COLLATE "C"' END, account),
         E'\n    OFFSET 0) AS p')
-    INTO made FROM watch_columns(rel, key, w.columns) AS c;
+    INTO made FROM watch_columns(w.of_table, key, w.columns) AS c;
     RETURN made;
 END
 $$;
 
--- The statement that turns what another one did into rows of emitted or, for what is far too large to be an event, into
--- rows of refused with only their keys. at, head, base, is_big: SQL for the time, for what ids begin with, for
--- the number that they go on with, and for whether there may be such rows. NULL when the table has lost its account column or its key.
-CREATE OR REPLACE FUNCTION watch_statement(
-    watch_no bigint, op text, into_refused boolean, at text, head text, base text, is_big text, source text
-) RETURNS text LANGUAGE plpgsql STABLE AS
+-- What a row is told as, and how.
+CREATE OR REPLACE FUNCTION watch_event(prefix text, changed text) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT prefix || CASE changed WHEN '+' THEN '.create' WHEN '-' THEN '.delete' ELSE '.update' END $$;
+
+CREATE OR REPLACE FUNCTION watch_data(row_json text, changed text) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT CASE WHEN changed IN ('+', '-') THEN row_json ELSE left(row_json, -1) || ',"changed":[' || substr(changed, 2) || ']}' END $$;
+
+CREATE OR REPLACE FUNCTION watch_order_key(prefix text, key text) RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT CASE WHEN octet_length(prefix) + octet_length(key) <= 255 THEN prefix || ':' || key END $$;
+
+-- Whether it can be an account's: rows whose account can't are not told of.
+CREATE OR REPLACE FUNCTION watch_account(account text) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+$$
+    SELECT octet_length(account) BETWEEN 1 AND 128
+        AND translate(account, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-', '') = ''
+$$;
+
+-- The statement that turns what another one did into rows of emitted (way: row) or of emitted_pack (pack), or, for what is
+-- far too large to be an event, into rows of refused with only their keys (refused). v: what it knows the time, what ids begin
+-- with, the number that they go on with and the size of the largest row by. NULL when the table has lost its account column
+-- or its key.
+CREATE OR REPLACE FUNCTION watch_statement(watch_no bigint, op text, way text, source text, v watch_names)
+RETURNS text LANGUAGE plpgsql STABLE AS
 $$
 DECLARE
     w watch;
     key text[];
-    account_type regtype;
     members text;
-    data text := 'row_to_json(r)';
-    wanted text;
-    order_key text;
+    rows text;
 BEGIN
     SELECT * INTO STRICT w FROM watch WHERE no = watch_no;
     key := watch_key(w.of_table, w.id_column);
-    SELECT atttypid INTO account_type FROM pg_attribute
-    WHERE attrelid = w.of_table AND attname = w.account_column AND attnum > 0 AND NOT attisdropped;
-    IF key IS NULL OR account_type IS NULL THEN
+    IF key IS NULL OR NOT EXISTS (SELECT FROM pg_attribute
+        WHERE attrelid = w.of_table AND attname = w.account_column AND attnum > 0 AND NOT attisdropped) THEN
         RETURN NULL;
     END IF;
-
     -- Skinny hooks and templates of URLs go by id.
     SELECT CASE WHEN array_length(key, 1) = 1 AND NOT bool_or(c.name = 'id')
             THEN max(format('p.c%s AS id, ', c.place)) FILTER (WHERE c.is_key) ELSE '' END
         || string_agg(format('p.c%s AS %s', c.place, c.quoted), ', ' ORDER BY c.place)
-            FILTER (WHERE c.is_key OR NOT into_refused),
-        CASE WHEN bool_or(c.is_key AND c.long)
-            THEN format('CASE WHEN octet_length(p.key) <= %s THEN %L || p.key END', 255 - octet_length(w.prefix), w.prefix || ':')
-            ELSE format('%L || p.key', w.prefix || ':') END
-    INTO members, order_key FROM watch_columns(w.of_table, key, w.columns) AS c;
-    wanted := CASE WHEN account_type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype)
-        THEN 'p.account IS NOT NULL'
-        ELSE format('octet_length(p.account) BETWEEN 1 AND 128 AND translate(p.account, %L, '''') = ''''',
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-') END;
-    IF op = 'UPDATE' THEN
-        data := 'CASE WHEN p.changed IS NULL THEN row_to_json(r) ELSE row_to_json(u) END';
-        wanted := wanted || ' AND (p.changed <> '''' OR p.changed IS NULL)';
+            FILTER (WHERE c.is_key OR way <> 'refused')
+    INTO members FROM watch_columns(w.of_table, key, w.columns) AS c;
+    rows := watch_rows(w, op, source, v);
+    IF way = 'pack' THEN
+        RETURN concat(
+            'INSERT INTO emitted_pack (no, created_at, base, head, prefix, accounts, keys, changed, data)',
+            format(E'\nSELECT nextval(''emitted_no_seq''), %s, %s + q.pack * 128, %s, %L,\n', v.at, v.base, v.head, w.prefix),
+            E'    array_agg(q.account), array_agg(q.key), array_agg(q.changed), array_agg(q.data)\n',
+            E'FROM (SELECT p.account, p.key, p.changed, row_to_json(r)::text AS data, row_number() OVER () / 128 AS pack\nFROM ',
+            rows, format(E'\nCROSS JOIN LATERAL (SELECT %s) AS r', members),
+            E'\nWHERE p.account IS NOT NULL AND p.changed <> '''') AS q\nGROUP BY q.pack');
     END IF;
-    -- Bounds what is copied and put into JSON. What is not so far above an event's limit is judged by a node.
-    wanted := wanted || CASE WHEN into_refused THEN ' AND p.size > 4194304' ELSE ' AND p.size <= 4194304' END;
     RETURN concat(
-        'INSERT INTO ', CASE WHEN into_refused THEN 'refused (no, reason, refused_at, ' ELSE 'emitted (' END,
+        'INSERT INTO ', CASE WHEN way = 'refused' THEN 'refused (no, reason, refused_at, ' ELSE 'emitted (' END,
         E'own_id, created_at, event, account, id, data, order_key)\nSELECT ',
-        CASE WHEN into_refused THEN
-            format(E'nextval(''emitted_no_seq''), ''data is much larger than 1048576 bytes: only the key is kept'', %s,\n    ', at)
+        CASE WHEN way = 'refused' THEN
+            format(E'nextval(''emitted_no_seq''), ''data is much larger than 1048576 bytes: only the key is kept'', %s,\n    ', v.at)
         ELSE '' END,
-        format(E'false, %1$s, p.event, p.account, %5$s || to_hex(%2$s + row_number() OVER ()),\n    %3$s::text,\n    %4$s\nFROM ',
-            at, base, data, order_key, head),
-        watch_source(w, key, op, is_big, source),
-        format(E'\nCROSS JOIN LATERAL (SELECT %s) AS r', members),
-        CASE WHEN op = 'UPDATE' THEN format(
-            E'\nCROSS JOIN LATERAL (SELECT %s, (''['' || substr(p.changed, 2) || '']'')::json AS changed) AS u', members)
-        ELSE '' END,
-        E'\nWHERE ', wanted);
+        format(E'false, %s, watch_event(%L, p.changed), p.account, %s || to_hex(%s + row_number() OVER ()),\n',
+            v.at, w.prefix, v.head, v.base),
+        format(E'    watch_data(row_to_json(r)::text, p.changed), watch_order_key(%L, p.key)\nFROM ', w.prefix),
+        rows, format(E'\nCROSS JOIN LATERAL (SELECT %s) AS r', members),
+        E'\nWHERE watch_account(p.account) AND p.changed <> '''' AND p.size ',
+        -- Bounds what is copied and put into JSON. What is not so far above an event's limit is judged by a node.
+        CASE WHEN way = 'refused' THEN '>' ELSE '<=' END, ' 4194304');
 END
+$$;
+
+-- Makes rows of emitted of the first packs; how many packs those were.
+CREATE OR REPLACE FUNCTION unpack_emitted(packs integer) RETURNS bigint LANGUAGE sql VOLATILE
+SET search_path FROM CURRENT AS
+$$
+    WITH taken AS (
+        DELETE FROM emitted_pack
+        WHERE no IN (SELECT p.no FROM emitted_pack AS p ORDER BY p.no LIMIT packs FOR UPDATE SKIP LOCKED)
+        RETURNING *
+    ), made AS (
+        INSERT INTO emitted (no, own_id, created_at, event, account, id, data, order_key) OVERRIDING SYSTEM VALUE
+        SELECT t.no + u.place - 1, false, t.created_at, watch_event(t.prefix, u.changed), u.account,
+            t.head || to_hex(t.base + u.place - 1), watch_data(u.data, u.changed), watch_order_key(t.prefix, u.key)
+        FROM taken AS t CROSS JOIN LATERAL
+            unnest(t.accounts, t.keys, t.changed, t.data) WITH ORDINALITY AS u (account, key, changed, data, place)
+        WHERE watch_account(u.account)
+    )
+    SELECT count(*) FROM taken
 $$;
 
 -- The names of what belongs to a watch.
@@ -179,55 +216,54 @@ DECLARE
     w watch;
     source CONSTANT text := CASE op WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END;
     size text;
-    is_big text := 'false';
 BEGIN
     SELECT * INTO STRICT w FROM watch WHERE no = watch_no;
-    SELECT string_agg(format('coalesce(pg_column_size(t.%s), 0)', c.quoted), ' + ') INTO size
-    FROM watch_columns(w.of_table, watch_key(w.of_table, w.id_column), w.columns) AS c WHERE c.long;
-    IF size IS NOT NULL THEN
-        is_big := format('EXISTS (SELECT FROM %s AS t WHERE %s > 4194304)', source, size);
-    END IF;
+    size := watch_size(w, 't');
     RETURN concat(
         'CREATE OR REPLACE FUNCTION ', watch_function_name(watch_no, op), E'() RETURNS trigger LANGUAGE plpgsql\n',
         format(E'SECURITY DEFINER SET search_path = %I, pg_temp\n', current_schema()),
         E'SET timezone = ''UTC'' SET intervalstyle = iso_8601 SET bytea_output = hex SET extra_float_digits = 1\n',
         E'SET work_mem = ''64MB'' SET jit = off SET enable_nestloop = off SET enable_mergejoin = off AS\n$watch$\n',
         E'#variable_conflict use_variable\nDECLARE\n    at_ms CONSTANT bigint := now_ms();\n',
-        E'    head CONSTANT text := event_id_time(at_ms);\n    base CONSTANT bigint := watch_base();\n    is_big CONSTANT boolean := ', is_big, E';\nBEGIN\n',
-        format(E'IF watch_signature(TG_RELID) IS DISTINCT FROM %L THEN\n', watch_signature(w.of_table)),
-        format(E'    EXECUTE watch_anew(%s, TG_OP, at_ms, base);\n', watch_no),
-        E'    PERFORM pg_notify(current_schema(), ''emit'');\n    RETURN NULL;\nEND IF;\n',
-        watch_statement(watch_no, op, false, 'at_ms', 'head', 'base', 'is_big', source),
-        E';\nIF FOUND THEN\n    PERFORM pg_notify(current_schema(), ''emit'');\nEND IF;\n',
-        CASE WHEN size IS NULL THEN '' ELSE concat(E'IF is_big THEN\n',
-            watch_statement(watch_no, op, true, 'at_ms', 'head', 'base', 'is_big', source), E';\nEND IF;\n') END,
+        E'    head CONSTANT text := event_id_time(at_ms);\n    base CONSTANT bigint := watch_base();\n',
+        CASE WHEN size = '0' THEN E'    largest CONSTANT bigint := 0;\n' ELSE concat(
+            format(E'    largest CONSTANT bigint := greatest(0, (SELECT max(%s) FROM %s AS t)', size, source),
+            CASE WHEN op = 'UPDATE' THEN format(E',\n        (SELECT max(%s) FROM old_rows AS t)', size) END, E');\n') END,
+        format(E'BEGIN\nIF watch_signature(TG_RELID) IS DISTINCT FROM %L THEN\n', watch_signature(w.of_table)),
+        format(E'    EXECUTE watch_anew(%s, TG_OP) USING at_ms, head, base, largest;\n', watch_no),
+        format(E'ELSIF largest <= 16384 AND EXISTS (SELECT FROM %s OFFSET 99) THEN\n', source),
+        watch_statement(watch_no, op, 'pack', source, watch_variables()), E';\nELSE\n',
+        watch_statement(watch_no, op, 'row', source, watch_variables()),
+        E';\nEND IF;\nIF FOUND THEN\n    PERFORM pg_notify(current_schema(), ''emit'');\nEND IF;\n',
+        CASE WHEN size <> '0' THEN concat(E'IF largest > 4194304 THEN\n',
+            watch_statement(watch_no, op, 'refused', source, watch_variables()), E';\nEND IF;\n') END,
         E'RETURN NULL;\nEND\n$watch$');
 END
 $$;
 
 -- Notes that what happened to a table could not be told of.
-CREATE OR REPLACE FUNCTION watch_lost(watch_no bigint, op text, at bigint, base bigint, why text) RETURNS void LANGUAGE plpgsql AS
+CREATE OR REPLACE FUNCTION watch_lost(watch_no bigint, op text, why text) RETURNS void LANGUAGE plpgsql AS
 $$
 BEGIN
     RAISE WARNING '%', why USING HINT = 'Run resthooks watch again, or unwatch.';
     INSERT INTO refused (no, own_id, created_at, event, account, id, data, reason, refused_at)
-    SELECT nextval('emitted_no_seq'), false, at,
-        w.prefix || CASE op WHEN 'INSERT' THEN '.create' WHEN 'UPDATE' THEN '.update' ELSE '.delete' END,
-        '', event_id_time(at) || to_hex(base), '{}', why, at
+    SELECT nextval('emitted_no_seq'), false, now_ms(),
+        watch_event(w.prefix, CASE op WHEN 'INSERT' THEN '+' WHEN 'UPDATE' THEN '' ELSE '-' END), '', new_event_id(now_ms()),
+        '{}', why, now_ms()
     FROM watch AS w WHERE w.no = watch_no;
 END
 $$;
 
 -- For a trigger whose table has other columns by now: puts its functions right when no other transaction is at it, and
--- answers what the trigger is to do instead of what it was written for.
-CREATE OR REPLACE FUNCTION watch_anew(watch_no bigint, op text, at bigint, base bigint) RETURNS text LANGUAGE plpgsql AS
+-- answers what the trigger is to execute instead of what it was written for, with at_ms, head, base and largest.
+CREATE OR REPLACE FUNCTION watch_anew(watch_no bigint, op text) RETURNS text LANGUAGE plpgsql AS
 $$
 DECLARE
     source CONSTANT text := CASE op WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END;
-    main CONSTANT text := watch_statement(watch_no, op, false, at::text, quote_literal(event_id_time(at)), base::text, 'true', source);
+    statement CONSTANT text := watch_statement(watch_no, op, 'row', source, watch_parameters());
 BEGIN
-    IF main IS NULL THEN
-        PERFORM watch_lost(watch_no, op, at, base, format(
+    IF statement IS NULL THEN
+        PERFORM watch_lost(watch_no, op, format(
             'table %s has lost the columns by which it is watched: what a statement changed was not emitted',
             (SELECT of_table FROM watch WHERE no = watch_no)));
         RETURN 'SELECT';
@@ -237,7 +273,7 @@ BEGIN
         EXECUTE watch_function(watch_no, 'UPDATE');
         EXECUTE watch_function(watch_no, 'DELETE');
     END IF;
-    RETURN main || E';\n' || watch_statement(watch_no, op, true, at::text, quote_literal(event_id_time(at)), base::text, 'true', source);
+    RETURN statement || E';\n' || watch_statement(watch_no, op, 'refused', source, watch_parameters());
 END
 $$;
 
@@ -249,20 +285,23 @@ $$
 DECLARE
     watch_no CONSTANT bigint := (SELECT no FROM watch WHERE of_table = TG_RELID);
     at CONSTANT bigint := now_ms();
+    head CONSTANT text := event_id_time(at);
     base CONSTANT bigint := watch_base();
     source CONSTANT text := TG_RELID::regclass::text;
-    main text;
+    statement text;
 BEGIN
     IF has_table_privilege(current_user, TG_RELID, 'SELECT') THEN
-        main := watch_statement(watch_no, 'DELETE', false, at::text, quote_literal(event_id_time(at)), base::text, 'true', source);
+        statement := watch_statement(watch_no, 'DELETE', 'row', source, watch_parameters());
     END IF;
-    IF main IS NULL THEN
-        PERFORM watch_lost(watch_no, 'DELETE', at, base, format(
+    IF statement IS NULL THEN
+        PERFORM watch_lost(watch_no, 'DELETE', format(
             'table %s was truncated, and role %s could not read what was in it', source, current_user));
         RETURN NULL;
     END IF;
-    EXECUTE main;
-    EXECUTE watch_statement(watch_no, 'DELETE', true, at::text, quote_literal(event_id_time(at)), base::text, 'true', source);
+    -- As if there were large rows: whether there are is found out on the way.
+    EXECUTE statement USING at, head, base, 9223372036854775807;
+    EXECUTE watch_statement(watch_no, 'DELETE', 'refused', source, watch_parameters())
+        USING at, head, base, 9223372036854775807;
     PERFORM pg_notify(current_schema(), 'emit');
     RETURN NULL;
 END

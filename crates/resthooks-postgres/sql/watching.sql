@@ -4,7 +4,7 @@ SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', t
 CREATE OR REPLACE FUNCTION refuse_watch(message text) RETURNS void LANGUAGE plpgsql AS
 $$
 BEGIN
-    RAISE EXCEPTION '%', message USING ERRCODE = 'RH010';
+    RAISE EXCEPTION '%', message USING ERRCODE = 'RH005';
 END
 $$;
 

@@ -34,6 +34,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/control.sql"),
     include_str!("../sql/emit.sql"),
     include_str!("../sql/watch.sql"),
+    include_str!("../sql/watching.sql"),
 ];
 
 /// The least version of PostgreSQL.

@@ -5,7 +5,7 @@ use resthooks::store::{Emitted, EmittedAsk, EmittedNo, Error};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::database::{Database, Schema};
+use crate::database::{Database, Schema, Way};
 use crate::event_row::{get, time};
 use crate::value::count;
 
@@ -16,11 +16,34 @@ const ENOUGH_BYTES: i64 = 8 * 1024 * 1024;
 // event and one of them is too late.
 const ASK: &str = "SELECT * FROM (SELECT e.*, sum(octet_length(e.data)) OVER (ORDER BY e.no ROWS UNBOUNDED PRECEDING) \
                    - octet_length(e.data) AS before FROM (SELECT * FROM @.emitted e \
-                   WHERE (hashtext(e.account) & 2147483647)::bigint % $1 = $2 ORDER BY e.no LIMIT $3) e) e \
+                   WHERE (hashtext(e.account) & 2147483647)::bigint % $1 = $2 \
+                   AND e.no < (SELECT coalesce(min(p.no), 9223372036854775807) FROM @.emitted_pack p) \
+                   ORDER BY e.no LIMIT $3) e) e \
                    WHERE e.before < $4 ORDER BY e.no";
+
+/// Packs of which rows are made for each node at once: a page for each.
+const PACKS: usize = 4;
+
+// Calls nothing that writes unless there is something to write.
+const UNPACK: &str =
+    "SELECT CASE WHEN EXISTS (SELECT FROM @.emitted_pack) THEN @.unpack_emitted($1) ELSE 0 END AS packs";
 
 /// Those that are this node's turn, in about their order.
 pub(crate) async fn emitted(database: &Database, ask: EmittedAsk) -> Result<Vec<Emitted>, Error> {
+    let found = page(database, ask).await?;
+    if found.len() >= ask.limit {
+        return Ok(found);
+    }
+    // What is packed was emitted after what is not.
+    let packs = i32::try_from(PACKS * ask.of.max(1)).unwrap_or(i32::MAX);
+    let unpacked = database.repeat(Way::Any, UNPACK, &[(&packs, Type::INT4)]).await?;
+    match unpacked.first() {
+        Some(row) if get::<i64>(row, "packs")? > 0 => page(database, ask).await,
+        _ => Ok(found),
+    }
+}
+
+async fn page(database: &Database, ask: EmittedAsk) -> Result<Vec<Emitted>, Error> {
     let (of, place, limit) = (count(ask.of.max(1)), count(ask.place), count(ask.limit));
     let parameters = [
         (&of as _, Type::INT8),
