@@ -7,7 +7,7 @@ use resthooks::store::{Change, ChangeNo};
 
 use crate::lab::{Lab, account, at, name};
 
-fn event_type(kind: &str) -> EventType {
+pub(super) fn event_type(kind: &str) -> EventType {
     EventType {
         name: name(kind),
         description: None,

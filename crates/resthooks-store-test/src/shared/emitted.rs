@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use resthooks::model::{Event, EventId, Timestamp};
+use resthooks::model::{Event, EventId, EventType, Timestamp};
 use resthooks::store::{Batch, Emitted, EmittedAsk, Error, EventFilter};
 
+use super::change::event_type;
 use crate::lab::{Emission, Lab, account, at, first, name};
 
 fn emission(of: &str) -> Emission {
@@ -16,9 +17,30 @@ fn emission(of: &str) -> Emission {
     }
 }
 
+/// Registers the type that these events have: others may be refused at once.
+async fn register(lab: &Lab) {
+    lab.store().put_event_type(&event_type("contact.create")).await.unwrap();
+}
+
 async fn emit(lab: &Lab, emission: &Emission) -> String {
+    register(lab, &emission.event).await;
     let statement = lab.store().emit_statement().unwrap();
     lab.place().emit(&statement, emission, true).await
+}
+
+/// A store may refuse events of types that are not there.
+async fn register(lab: &Lab, kind: &str) {
+    let kind = EventType {
+        name: name(kind),
+        description: None,
+        schema: None,
+        sample: None,
+        resource_url: None,
+        archived: false,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    lab.store().put_event_type(&kind).await.unwrap();
 }
 
 /// All that wait, as a node sees them that is alone.
@@ -45,10 +67,11 @@ pub async fn what_is_emitted_is_read_as_it_was_given(lab: Lab) {
         created_at: Some(at(-5).as_millis()),
         resource_url: Some("https://api.example.com/contacts/7".to_owned()),
         order_key: Some("contact 7".to_owned()),
-        debounce_key: Some(String::new()),
+        debounce_key: Some("contact".to_owned()),
         data: r#"{"b": 1.50, "a": "é"}"#.to_owned(),
         ..emission("acme.1:x")
     };
+    register(&lab).await;
     assert!(waiting(&lab).await.is_empty());
     assert_eq!(emit(&lab, &full).await, "order-1");
     let made = emit(&lab, &emission("b")).await;
@@ -78,6 +101,8 @@ pub async fn what_is_emitted_is_read_as_it_was_given(lab: Lab) {
 
 /// An event exists exactly when its transaction was committed.
 pub async fn what_is_rolled_back_was_never_emitted(lab: Lab) {
+    register(&lab).await;
+    register(&lab, "contact.create").await;
     let statement = lab.store().emit_statement().unwrap();
     lab.place().emit(&statement, &emission("a"), false).await;
     assert!(waiting(&lab).await.is_empty());
@@ -88,6 +113,7 @@ pub async fn what_is_rolled_back_was_never_emitted(lab: Lab) {
 
 /// Whoever accepts an event takes it away; a second node that had read it too is refused with all that came beside it.
 pub async fn emitted_events_are_accepted_once(lab: Lab) {
+    register(&lab).await;
     for of in ["a", "b", "c"] {
         emit(&lab, &emission(of)).await;
     }
@@ -118,6 +144,7 @@ pub async fn emitted_events_are_accepted_once(lab: Lab) {
 
 /// Each waits for the node whose turn its account is, and for no other.
 pub async fn accounts_are_shared_out_among_nodes(lab: Lab) {
+    register(&lab).await;
     for n in 0..30 {
         emit(&lab, &emission(&format!("a{}", n % 10))).await;
     }
@@ -139,11 +166,12 @@ pub async fn accounts_are_shared_out_among_nodes(lab: Lab) {
 
 /// What can't be accepted stands in nobody's way any more.
 pub async fn what_is_refused_is_set_aside(lab: Lab) {
-    emit(&lab, &Emission { event: "No Such Name!".to_owned(), ..emission("a") }).await;
+    register(&lab).await;
+    emit(&lab, &emission("a")).await;
     emit(&lab, &emission("b")).await;
     let found = waiting(&lab).await;
     let batch = Batch {
-        refused: vec![(found[0].no, "the event's name is not valid".to_owned())],
+        refused: vec![(found[0].no, "its type was archived meanwhile".to_owned())],
         emitted: vec![found[1].no],
         events: vec![accepted(&lab, &found[1])],
         now: at(0),

@@ -91,7 +91,7 @@ pub async fn waiting_deliveries_are_taken_over(lab: Lab) {
         limit: 9,
         except: Vec::new(),
     };
-    assert_eq!(lab.store().settle(release.clone()).await.unwrap(), 0, "the bystander has none");
+    assert_eq!(bystander.store().settle(release.clone()).await.unwrap(), 0, "the bystander has none");
     assert_eq!(lab.store().settle(Settle { node: lab.node(), ..release }).await.unwrap(), 1);
     lab.write(vec![Record { has_row: true, ..delivered(&events[0], &to) }], at(700)).await;
     assert_eq!(due(&lab, &to, &events).await, [7, 6, 5, 4, 3, 2]);
