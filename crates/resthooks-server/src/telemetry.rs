@@ -18,8 +18,17 @@ pub(crate) fn check_filter(text: &str) -> Result<String, String> {
     }
 }
 
+/// What is logged: as the operator says, but for the database's notices, unless they are asked for by name.
+fn filter(text: &str) -> EnvFilter {
+    let filter = EnvFilter::new(text);
+    match "tokio_postgres=warn".parse() {
+        Ok(quiet) if !text.contains("tokio_postgres") => filter.add_directive(quiet),
+        _ => filter,
+    }
+}
+
 /// Begins to log. Only the first call in a process counts.
-pub(crate) fn init(format: LogFormat, filter: &str) {
+pub(crate) fn init(format: LogFormat, level: &str) {
     let is_terminal = std::io::stderr().is_terminal();
     let as_json = match format {
         LogFormat::Auto => !is_terminal,
@@ -27,7 +36,7 @@ pub(crate) fn init(format: LogFormat, filter: &str) {
         LogFormat::Json => true,
     };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_env_filter(filter(level))
         .with_writer(std::io::stderr)
         .with_timer(SystemTime)
         .with_ansi(is_terminal && crate::terminal::wants_colour());
