@@ -1,4 +1,4 @@
-//! An engine on a store in a folder of its own, the router over it, and callers of it.
+//! An engine on a store of its own, the router over it, and callers of it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -15,10 +15,10 @@ use resthooks::deliver::resolver::StaticResolver;
 use resthooks::env::{ManualClock, SeededRandom};
 use resthooks::model::{KeyRole, Timestamp};
 use resthooks_api::Options;
-use resthooks_sqlite::SqliteStore;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tower::ServiceExt as _;
+
+use crate::place::Place;
 
 /// The provider's key.
 pub(crate) const ADMIN: &str = "admin-key-of-the-tests";
@@ -29,7 +29,7 @@ pub(crate) struct App {
     pub(crate) router: Router,
     pub(crate) clock: ManualClock,
     // Removed when the test ends.
-    _folder: TempDir,
+    _place: Place,
 }
 
 /// What an app is made from.
@@ -52,9 +52,8 @@ impl Builder {
     }
 
     pub(crate) async fn start(self) -> App {
-        let folder = folder();
-        let store =
-            SqliteStore::open(folder.path().join("store.db"), resthooks_sqlite::Options::default()).unwrap();
+        let place = Place::new();
+        let store = place.open().await;
         let clock = ManualClock::new(Timestamp::from_millis(1_767_323_045_000));
         let resolver = StaticResolver::default().with("example.com", [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
         let mut options = resthooks::Options {
@@ -67,16 +66,11 @@ impl Builder {
         if self.auto_types {
             options.event_types = resthooks::EventTypes::Auto;
         }
-        let hooks = Hooks::start(Arc::new(store), options).await.unwrap();
+        let hooks = Hooks::start(store, options).await.unwrap();
         hooks.ensure_provider_key(ADMIN).await.unwrap();
         let router = resthooks_api::router(hooks.clone(), self.api);
-        App { hooks, router, clock, _folder: folder }
+        App { hooks, router, clock, _place: place }
     }
-}
-
-/// In memory where there is such a place: nothing here is about what survives a power cut.
-fn folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 impl App {

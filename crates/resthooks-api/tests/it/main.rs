@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics is one that fails")]
 
 mod harness;
+mod place;
 
 mod account;
 mod api_key;
