@@ -37,7 +37,7 @@ DECLARE
 BEGIN
     SELECT * INTO class FROM pg_class WHERE oid = rel;
     IF NOT FOUND THEN
-        PERFORM refuse_watch('there is no such table');
+        PERFORM refuse_watch('there is no table of this name');
     ELSIF class.relkind NOT IN ('r', 'p') OR class.relpersistence = 't' THEN
         PERFORM refuse_watch(format('%s is not a permanent table: only those can be watched', rel));
     ELSIF class.relnamespace IN (current_schema()::regnamespace, 'pg_catalog'::regnamespace) THEN
@@ -114,7 +114,7 @@ $$;
 -- Begins to watch a table, or watches it in another way than before; whether it was watched already.
 CREATE OR REPLACE FUNCTION watch(
     rel regclass, prefix text, account_column text, columns text[] DEFAULT NULL, id_column text DEFAULT NULL
-) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS
+) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '5s' AS
 $$
 DECLARE
     replaced CONSTANT boolean := EXISTS (SELECT FROM watch AS w WHERE w.of_table = rel);
@@ -124,35 +124,38 @@ BEGIN
 END
 $$;
 
--- Everything that ending a watch takes, as plain SQL. What was emitted stays.
-CREATE OR REPLACE FUNCTION unwatch_script(rel regclass) RETURNS text LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS
+-- Everything that ending a watch takes, as plain SQL. What was emitted stays. A table that is gone is named by its number, as
+-- watched() shows it.
+CREATE OR REPLACE FUNCTION unwatch_script(named text, rel regclass) RETURNS text LANGUAGE plpgsql STABLE
+SET search_path FROM CURRENT AS
 $$
 DECLARE
-    watch_no CONSTANT bigint := (SELECT no FROM watch WHERE of_table = rel);
-    is_there CONSTANT boolean := EXISTS (SELECT FROM pg_class WHERE oid = rel);
+    w watch;
     script text := '';
     op text;
 BEGIN
-    IF watch_no IS NULL THEN
-        PERFORM refuse_watch(format('%s is not watched', rel));
+    SELECT * INTO w FROM watch WHERE of_table = rel OR of_table::oid::text = named;
+    IF NOT FOUND THEN
+        PERFORM refuse_watch(format('%s is not watched', named));
     END IF;
     FOREACH op IN ARRAY ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] LOOP
-        IF is_there THEN
+        IF rel IS NOT NULL THEN
             script := concat(script, format(E'DROP TRIGGER IF EXISTS %s ON %s;\n', watch_trigger_name(op), rel));
         END IF;
         IF op <> 'TRUNCATE' THEN
-            script := concat(script, format(E'DROP FUNCTION IF EXISTS %s();\n', watch_function_name(watch_no, op)));
+            script := concat(script, format(E'DROP FUNCTION IF EXISTS %s();\n', watch_function_name(w.no, op)));
         END IF;
     END LOOP;
-    RETURN concat(script, format(E'DELETE FROM %I.watch WHERE no = %s;\n', current_schema(), watch_no));
+    RETURN concat(script, format(E'DELETE FROM %I.watch WHERE no = %s;\n', current_schema(), w.no));
 END
 $$;
 
-CREATE OR REPLACE FUNCTION unwatch(rel regclass) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS
+CREATE OR REPLACE FUNCTION unwatch(named text, rel regclass) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT SET lock_timeout = '5s' AS
 $$
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -5);
-    EXECUTE unwatch_script(rel);
+    EXECUTE unwatch_script(named, rel);
 END
 $$;
 

@@ -9,6 +9,7 @@
 //! - `database` sends statements, each within a time limit, over the connections of a `pool`; `connection` makes those from
 //!   an `address`, with `tls`; `listen` keeps the one that is told of news.
 //! - `schema` brings tables and functions to this version; `failure` puts PostgreSQL's errors into the store's words.
+//! - `emit` emits within an application's own transaction; `watch` makes tables emit by themselves.
 //!
 //! It must never judge: what is retried, who may see what and what a name looks like is decided by its caller.
 
@@ -16,6 +17,7 @@ mod address;
 mod connection;
 mod control;
 mod database;
+pub mod emit;
 mod event_row;
 mod failure;
 mod history;
@@ -31,6 +33,7 @@ mod schema;
 mod store;
 mod tls;
 mod value;
+pub mod watch;
 
 pub use options::Options;
 pub use store::PostgresStore;

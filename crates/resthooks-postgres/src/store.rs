@@ -119,6 +119,11 @@ impl PostgresStore {
         self.inner.database.close();
     }
 
+    /// For what the store's parts outside of its interface ask.
+    pub(crate) fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
     /// What is done once in a while, beside everything else.
     fn look_after(&self) {
         let inner = &self.inner;

@@ -1,0 +1,11 @@
+//! Emitting within transactions and straight from tables, on a real server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "all of it is tests: a panic is how they fail"
+)]
+
+mod emitting;
+#[path = "../it/place.rs"]
+mod place;
