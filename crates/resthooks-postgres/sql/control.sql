@@ -34,8 +34,8 @@ BEGIN
     WHERE no = of_no AND version = from_version;
     IF FOUND THEN
         PERFORM note_change(by_node, 0, of_no::text);
-    ELSIF EXISTS (SELECT FROM subscription WHERE no = of_no) THEN
-        RAISE EXCEPTION 'the subscription has another version' USING ERRCODE = 'RH002';
+    ELSE
+        RAISE EXCEPTION 'the subscription has another version, or is gone' USING ERRCODE = 'RH002';
     END IF;
 END
 $$;

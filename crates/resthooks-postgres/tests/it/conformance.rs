@@ -5,14 +5,46 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use resthooks::store::Store;
 use resthooks_store_test::Place;
+use resthooks_store_test::lab::Emission;
 
-use crate::place::Schema;
+use tokio_postgres::types::Type;
+
+use crate::place::{Schema, connect};
 
 #[async_trait]
 impl Place for Schema {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(Self::open(self).await)
     }
+
+    async fn emit(&self, statement: &str, of: &Emission, commit: bool) -> String {
+        let mut client = connect().await;
+        let transaction = client.transaction().await.unwrap();
+        let text = |value| (value, Type::TEXT);
+        let given = transaction
+            .query_typed(
+                statement,
+                &[
+                    text(&of.event as _),
+                    text(&of.account as _),
+                    text(&of.data as _),
+                    text(&of.id as _),
+                    (&of.created_at as _, Type::INT8),
+                    text(&of.resource_url as _),
+                    text(&of.order_key as _),
+                    text(&of.debounce_key as _),
+                ],
+            )
+            .await
+            .unwrap();
+        if commit {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+        given[0].get(0)
+    }
 }
 
 resthooks_store_test::suite!(Schema::new);
+resthooks_store_test::shared_suite!(Schema::new);

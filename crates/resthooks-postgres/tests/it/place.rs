@@ -51,7 +51,8 @@ impl Schema {
     }
 }
 
-async fn connect() -> Client {
+/// A connection past every store.
+pub(crate) async fn connect() -> Client {
     let (client, connection) = tokio_postgres::connect(&url(), NoTls).await.unwrap();
     tokio::spawn(connection);
     client

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resthooks::model::{Event, EventId, EventType, Timestamp};
+use resthooks::model::{Event, EventId, Timestamp};
 use resthooks::store::{Batch, Emitted, EmittedAsk, Error, EventFilter};
 
 use super::change::event_type;
@@ -23,24 +23,8 @@ async fn register(lab: &Lab) {
 }
 
 async fn emit(lab: &Lab, emission: &Emission) -> String {
-    register(lab, &emission.event).await;
     let statement = lab.store().emit_statement().unwrap();
     lab.place().emit(&statement, emission, true).await
-}
-
-/// A store may refuse events of types that are not there.
-async fn register(lab: &Lab, kind: &str) {
-    let kind = EventType {
-        name: name(kind),
-        description: None,
-        schema: None,
-        sample: None,
-        resource_url: None,
-        archived: false,
-        created_at: at(0),
-        updated_at: at(0),
-    };
-    lab.store().put_event_type(&kind).await.unwrap();
 }
 
 /// All that wait, as a node sees them that is alone.
@@ -102,7 +86,6 @@ pub async fn what_is_emitted_is_read_as_it_was_given(lab: Lab) {
 /// An event exists exactly when its transaction was committed.
 pub async fn what_is_rolled_back_was_never_emitted(lab: Lab) {
     register(&lab).await;
-    register(&lab, "contact.create").await;
     let statement = lab.store().emit_statement().unwrap();
     lab.place().emit(&statement, &emission("a"), false).await;
     assert!(waiting(&lab).await.is_empty());
