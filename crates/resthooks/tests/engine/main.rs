@@ -4,6 +4,7 @@
 
 mod disabled;
 mod fairness;
+mod place;
 mod reading;
 mod retry_after;
 mod rotation;

@@ -11,9 +11,8 @@ use resthooks::model::{
 };
 use resthooks::store::Page;
 use resthooks::{EventTypes, Hooks, NewEvent, NewSubscription, Options, Scope, SubscriptionView};
-use resthooks_sqlite::SqliteStore;
-use tempfile::TempDir;
 
+use crate::place::{Opened, Place};
 use crate::target::{Reply, Target};
 
 /// The account of all these tests.
@@ -22,9 +21,9 @@ pub(crate) const ACCOUNT: &str = "acme";
 pub(crate) struct World {
     pub(crate) hooks: Hooks,
     pub(crate) clock: ManualClock,
-    store: Arc<SqliteStore>,
+    store: Opened,
     options: Options,
-    directory: TempDir,
+    place: Place,
 }
 
 impl World {
@@ -44,9 +43,9 @@ impl World {
             ..Options::default()
         };
         change(&mut options);
-        let directory = tempfile::tempdir().unwrap();
-        let (hooks, store) = open(&directory, &options).await;
-        Self { hooks, clock, store, options, directory }
+        let place = Place::new();
+        let (hooks, store) = open(&place, &options).await;
+        Self { hooks, clock, store, options, place }
     }
 
     /// The engine stops and another one goes on with its store, at the same time of the clock.
@@ -55,10 +54,10 @@ impl World {
     }
 
     pub(crate) async fn stopped(self) -> Stopped {
-        let Self { hooks, clock, store, options, directory } = self;
+        let Self { hooks, clock, store, options, place } = self;
         assert!(hooks.shutdown(Duration::from_secs(5)).await, "something was in flight");
-        store.close().unwrap();
-        Stopped { clock, options, directory }
+        store.close().await;
+        Stopped { clock, options, place }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -179,14 +178,14 @@ impl World {
 pub(crate) struct Stopped {
     clock: ManualClock,
     options: Options,
-    directory: TempDir,
+    place: Place,
 }
 
 impl Stopped {
     pub(crate) async fn started(self) -> World {
-        let Self { clock, options, directory } = self;
-        let (hooks, store) = open(&directory, &options).await;
-        World { hooks, clock, store, options, directory }
+        let Self { clock, options, place } = self;
+        let (hooks, store) = open(&place, &options).await;
+        World { hooks, clock, store, options, place }
     }
 }
 
@@ -212,9 +211,8 @@ pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     assert!(ended.is_ok(), "it never became true that {what}");
 }
 
-async fn open(directory: &TempDir, options: &Options) -> (Hooks, Arc<SqliteStore>) {
-    let path = directory.path().join("hooks.db");
-    let store = Arc::new(SqliteStore::open(path, resthooks_sqlite::Options::default()).unwrap());
-    let hooks = Hooks::start(Arc::clone(&store) as _, options.clone()).await.unwrap();
-    (hooks, store)
+async fn open(place: &Place, options: &Options) -> (Hooks, Opened) {
+    let opened = place.open().await;
+    let hooks = Hooks::start(opened.store(), options.clone()).await.unwrap();
+    (hooks, opened)
 }

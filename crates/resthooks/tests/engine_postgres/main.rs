@@ -1,0 +1,27 @@
+//! The running engine on a PostgreSQL store: the same tests as on the embedded one.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
+
+mod place;
+#[expect(dead_code, reason = "the store's own tests use more of it")]
+#[path = "../../../resthooks-postgres/tests/it/place.rs"]
+mod schema;
+
+#[path = "../engine/disabled.rs"]
+mod disabled;
+#[path = "../engine/fairness.rs"]
+mod fairness;
+#[path = "../engine/reading.rs"]
+mod reading;
+#[path = "../engine/retry_after.rs"]
+mod retry_after;
+#[path = "../engine/rotation.rs"]
+mod rotation;
+#[path = "../engine/schedule.rs"]
+mod schedule;
+#[path = "../engine/target.rs"]
+mod target;
+#[path = "../engine/timeouts.rs"]
+mod timeouts;
+#[path = "../engine/world.rs"]
+mod world;
