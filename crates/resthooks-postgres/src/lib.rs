@@ -17,6 +17,7 @@ mod address;
 mod connection;
 mod control;
 mod database;
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
 pub mod emit;
 mod event_row;
 mod failure;

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::PostgresStore;
+use crate::database::Schema;
 use crate::event_row::{get, time};
 use resthooks::model::Timestamp;
 use session::Session;
@@ -50,6 +51,7 @@ pub struct Watched {
     pub trouble: Option<String>,
 }
 
+const WATCHED: &str = "SELECT * FROM @.watched()";
 const WATCH: &str = "SELECT @.watch(to_regclass($1), $2, $3, $4, $5) AS replaced";
 const WATCH_SCRIPT: &str = "SELECT @.watch_script(to_regclass($1), $2, $3, $4, $5) AS script";
 const UNWATCH: &str = "SELECT @.unwatch($1, to_regclass($1))";
@@ -104,7 +106,13 @@ impl PostgresStore {
     /// When the database can't be read.
     pub async fn watched(&self) -> Result<Vec<Watched>, Error> {
         let session = self.session().await?;
-        session.ask("SELECT * FROM @.watched()", &[]).await?.iter().map(watched).collect()
+        session.ask(WATCHED, &[]).await?.iter().map(watched).collect()
+    }
+
+    /// The statement that [`PostgresStore::watched`] asks in this schema.
+    #[must_use]
+    pub fn watched_statement(schema: &str) -> String {
+        Schema::new(schema).name_in(WATCHED)
     }
 
     async fn session(&self) -> Result<Session<'_>, Error> {

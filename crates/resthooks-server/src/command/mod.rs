@@ -9,6 +9,7 @@ mod listen;
 mod migrate;
 mod nodes;
 mod serve;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -45,6 +46,12 @@ enum Command {
     Nodes(nodes::Nodes),
     /// Bring a PostgreSQL store's tables to this version, apart from any server
     Migrate(migrate::Migrate),
+    /// Let a table of a PostgreSQL database emit an event for each row that changes
+    Watch(watch::Watch),
+    /// Let a watched table emit no more events
+    Unwatch(watch::Unwatch),
+    /// Show the tables that are watched
+    Watched(watch::Watched),
     /// Receive hooks on this machine, verify their signatures and print them
     Listen(listen::Listen),
     /// Print completions for a shell
@@ -75,6 +82,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Nodes(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Listen(command) => command.run(),
+        Command::Watch(command) => command.run(),
+        Command::Unwatch(command) => command.run(),
+        Command::Watched(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
     match result {
