@@ -59,6 +59,7 @@ impl Builder {
         let mut options = resthooks::Options {
             clock: Arc::new(clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
+            lease: Place::LEASE,
             resolver: Arc::new(resolver),
             targets: Policy { allow_http: true, allow_private: true, allowed: Vec::new() },
             ..resthooks::Options::default()

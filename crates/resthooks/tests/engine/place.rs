@@ -1,6 +1,7 @@
 //! Where the store under test is: in a file of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use resthooks::store::Store;
 use resthooks_sqlite::{Options, SqliteStore};
@@ -13,6 +14,9 @@ pub(crate) struct Place(TempDir);
 pub(crate) struct Opened(Arc<SqliteStore>);
 
 impl Place {
+    /// How long a lease runs: nobody shares this store.
+    pub(crate) const LEASE: Duration = Duration::from_secs(10);
+
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }

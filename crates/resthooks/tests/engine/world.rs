@@ -40,6 +40,7 @@ impl World {
             targets,
             clock: Arc::new(clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
+            lease: Place::LEASE,
             ..Options::default()
         };
         change(&mut options);
