@@ -96,7 +96,7 @@ BEGIN
         format(E' AS key,\n        CASE WHEN n.%1$s IS NULL THEN ''-'' WHEN o.%1$s IS NULL THEN ''+'' ELSE\n            ', first_key),
         coalesce(string_agg(
             format(CASE WHEN c.plain THEN 'CASE WHEN o.%1$s IS DISTINCT FROM n.%1$s THEN %2$L ELSE '''' END'
-                ELSE 'CASE WHEN ROW(o.%1$s) OPERATOR(pg_catalog.*<>) ROW(n.%1$s) THEN %2$L ELSE '''' END' END,
+                ELSE 'CASE WHEN ROW(o.%1$s)::record *<> ROW(n.%1$s)::record THEN %2$L ELSE '''' END' END,
                 c.quoted, ',' || to_json(c.name)::text), E' ||\n            ' ORDER BY c.place)
             FILTER (WHERE NOT c.is_key AND c.name <> w.account_column), ''''''),
         E' END AS changed,\n',
@@ -161,10 +161,11 @@ BEGIN
         RETURN concat(
             'INSERT INTO emitted_pack (no, created_at, base, head, prefix, accounts, keys, changed, data)',
             format(E'\nSELECT nextval(''emitted_no_seq''), %s, %s + q.pack * 128, %s, %L,\n', v.at, v.base, v.head, w.prefix),
-            E'    array_agg(q.account), array_agg(q.key), array_agg(q.changed), array_agg(q.data)\n',
-            E'FROM (SELECT p.account, p.key, p.changed, row_to_json(r)::text AS data, row_number() OVER () / 128 AS pack\nFROM ',
+            E'    q.accounts, q.keys, q.changed, q.data\nFROM (SELECT q.pack, array_agg(q.account) AS accounts, array_agg(q.key) AS keys,\n',
+            E'    array_agg(q.changed) AS changed, array_agg(q.data) AS data\n',
+            E'FROM (SELECT p.account, p.key, p.changed, row_to_json(r.*)::text AS data, row_number() OVER () / 128 AS pack\nFROM ',
             rows, format(E'\nCROSS JOIN LATERAL (SELECT %s) AS r', members),
-            E'\nWHERE p.account IS NOT NULL AND p.changed <> '''') AS q\nGROUP BY q.pack');
+            E'\nWHERE p.account IS NOT NULL AND p.changed <> '''') AS q\nGROUP BY q.pack ORDER BY q.pack) AS q');
     END IF;
     RETURN concat(
         'INSERT INTO ', CASE WHEN way = 'refused' THEN 'refused (no, reason, refused_at, ' ELSE 'emitted (' END,
@@ -174,7 +175,7 @@ BEGIN
         ELSE '' END,
         format(E'false, %s, watch_event(%L, p.changed), p.account, %s || to_hex(%s + row_number() OVER ()),\n',
             v.at, w.prefix, v.head, v.base),
-        format(E'    watch_data(row_to_json(r)::text, p.changed), watch_order_key(%L, p.key)\nFROM ', w.prefix),
+        format(E'    watch_data(row_to_json(r.*)::text, p.changed), watch_order_key(%L, p.key)\nFROM ', w.prefix),
         rows, format(E'\nCROSS JOIN LATERAL (SELECT %s) AS r', members),
         E'\nWHERE watch_account(p.account) AND p.changed <> '''' AND p.size ',
         -- Bounds what is copied and put into JSON. What is not so far above an event's limit is judged by a node.
@@ -226,12 +227,14 @@ BEGIN
         E'SET work_mem = ''64MB'' SET jit = off SET enable_nestloop = off SET enable_mergejoin = off AS\n$watch$\n',
         E'#variable_conflict use_variable\nDECLARE\n    at_ms CONSTANT bigint := now_ms();\n',
         E'    head CONSTANT text := event_id_time(at_ms);\n    base CONSTANT bigint := watch_base();\n',
-        CASE WHEN size = '0' THEN E'    largest CONSTANT bigint := 0;\n' ELSE concat(
-            format(E'    largest CONSTANT bigint := greatest(0, (SELECT max(%s) FROM %s AS t)', size, source),
-            CASE WHEN op = 'UPDATE' THEN format(E',\n        (SELECT max(%s) FROM old_rows AS t)', size) END, E');\n') END,
-        format(E'BEGIN\nIF watch_signature(TG_RELID) IS DISTINCT FROM %L THEN\n', watch_signature(w.of_table)),
-        format(E'    EXECUTE watch_anew(%s, TG_OP) USING at_ms, head, base, largest;\n', watch_no),
-        format(E'ELSIF largest <= 16384 AND EXISTS (SELECT FROM %s OFFSET 99) THEN\n', source),
+        E'    largest bigint := 0;\nBEGIN\n',
+        format(E'IF watch_signature(TG_RELID) IS DISTINCT FROM %L THEN\n', watch_signature(w.of_table)),
+        -- As if there were large rows: whether there are is found out on the way.
+        format(E'    EXECUTE watch_anew(%s, TG_OP) USING at_ms, head, base, 9223372036854775807;\n', watch_no),
+        E'    PERFORM pg_notify(current_schema(), ''emit'');\n    RETURN NULL;\nEND IF;\n',
+        CASE WHEN size <> '0' THEN concat(format(E'largest := greatest(0, (SELECT max(%s) FROM %s AS t)', size, source),
+            CASE WHEN op = 'UPDATE' THEN format(E',\n    (SELECT max(%s) FROM old_rows AS t)', size) END, E');\n') END,
+        format(E'IF largest <= 16384 AND EXISTS (SELECT FROM %s OFFSET 99) THEN\n', source),
         watch_statement(watch_no, op, 'pack', source, watch_variables()), E';\nELSE\n',
         watch_statement(watch_no, op, 'row', source, watch_variables()),
         E';\nEND IF;\nIF FOUND THEN\n    PERFORM pg_notify(current_schema(), ''emit'');\nEND IF;\n',

@@ -40,7 +40,7 @@ BEGIN
         PERFORM refuse_watch('there is no table of this name');
     ELSIF class.relkind NOT IN ('r', 'p') OR class.relpersistence = 't' THEN
         PERFORM refuse_watch(format('%s is not a permanent table: only those can be watched', rel));
-    ELSIF class.relnamespace IN (current_schema()::regnamespace, 'pg_catalog'::regnamespace) THEN
+    ELSIF class.relnamespace IN (quote_ident(current_schema())::regnamespace, 'pg_catalog'::regnamespace) THEN
         PERFORM refuse_watch(format('%s is not a table of the application''s', rel));
     ELSIF octet_length(prefix) > 120 OR prefix !~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$' THEN
         PERFORM refuse_watch('--event-prefix: must be dot-separated segments of [a-zA-Z0-9_], at most 120 characters, such as contact');
@@ -165,7 +165,7 @@ CREATE OR REPLACE FUNCTION watched() RETURNS TABLE (
 ) LANGUAGE sql STABLE SET search_path FROM CURRENT AS
 $$
     SELECT w.of_table::text, w.prefix, w.account_column, w.columns,
-        coalesce(watch_key(w.of_table, w.id_column), ARRAY[w.id_column]), w.made_at,
+        coalesce(watch_key(w.of_table, w.id_column), array_remove(ARRAY[w.id_column], NULL)), w.made_at,
         CASE
             WHEN NOT EXISTS (SELECT FROM pg_class WHERE oid = w.of_table) THEN 'the table is gone'
             WHEN watch_key(w.of_table, w.id_column) IS NULL THEN 'the columns that identify its rows are gone'

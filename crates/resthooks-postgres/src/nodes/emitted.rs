@@ -72,7 +72,9 @@ fn one(row: &Row) -> Result<Emitted, Error> {
 /// What an application executes.
 pub(crate) fn emit_statement(schema: &Schema) -> String {
     schema.name_in(
-        "SELECT @.emit($1::text, $2::text, $3::text, $4::text, \
-         timestamptz 'epoch' + $5::bigint * interval '1 millisecond', $6::text, $7::text, $8::text)",
+        // An interval times a number is rounded where the number is large; hours and the rest of one are not.
+        "SELECT @.emit($1::text, $2::text, $3::text, $4::text, timestamptz 'epoch' + make_interval(\
+         hours => ($5::bigint / 3600000)::integer, secs => ($5::bigint % 3600000)::float8 / 1000), \
+         $6::text, $7::text, $8::text)",
     )
 }

@@ -6,6 +6,13 @@
     reason = "all of it is tests: a panic is how they fail"
 )]
 
+mod app;
+mod arriving;
+mod bulk;
+mod changing;
 mod emitting;
+mod tables;
+mod watching;
+
 #[path = "../it/place.rs"]
 mod place;
