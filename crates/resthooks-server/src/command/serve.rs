@@ -49,7 +49,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
             "the admin key is short enough to be guessed: give at least {SHORT_KEY} random characters"
         );
     }
-    tracing::info!(address = %node.address(), version = env!("CARGO_PKG_VERSION"), "started");
+    tracing::info!(
+        address = %node.address(), node = node.no().0, version = env!("CARGO_PKG_VERSION"), "started"
+    );
     let signal = signals.next().await;
     tracing::info!(signal, "stopping");
     let all_ended = tokio::select! {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use resthooks::Hooks;
 use resthooks::env::Clock;
+use resthooks::model::NodeNo;
 use tokio::net::TcpListener;
 
 use super::admin_key;
@@ -50,6 +51,11 @@ impl Node {
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its number among the nodes of its store.
+    pub(crate) fn no(&self) -> NodeNo {
+        self.hooks.node_no()
     }
 
     /// The admin key, when this start made one. It can't be read again.

@@ -72,6 +72,26 @@ fn nodes_are_shown_by_a_server_and_by_the_store() {
 }
 
 #[test]
+fn keys_of_the_store_are_known_to_a_running_server() {
+    let setup = Setup::new();
+    let server = setup.start();
+    let key = |words: &[&str]| -> Value {
+        let words = [&["key"], words, &["--json"], &setup.store_flags()[..]].concat();
+        serde_json::from_str(&printed(setup.dir(), &words, &[])).unwrap()
+    };
+    let made = key(&["create", "--provider"]);
+    let answers = |wanted: u16| {
+        eventually(|| match status_with(server.address(), made["key"].as_str().unwrap()) {
+            status if status == wanted => Ok(()),
+            status => Err(format!("{status} instead of {wanted}")),
+        });
+    };
+    answers(200);
+    key(&["revoke", made["id"].as_str().unwrap()]);
+    answers(401);
+}
+
+#[test]
 fn several_first_starts_make_one_key() {
     let home = Home::new();
     let mut servers: Vec<Running> = (0..3).map(|_| Running::serve(&home, &[LISTEN])).collect();
