@@ -14,13 +14,14 @@ mod error;
 mod history;
 mod log;
 mod nodes;
+pub mod transfer;
 
 pub use control::{AccountSummary, Control, DeletedAccount, Snapshot, Standing, SubscriptionFilter};
 pub use error::Error;
 pub use history::{DeliveryFilter, EventFilter, History, Page};
 pub use log::{
-    Backlog, Batch, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record, Settle, Shift,
-    Unrecorded,
+    Backlog, Batch, Claimed, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record,
+    Settle, Shift, Unrecorded,
 };
 pub use nodes::{
     Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes, Renewed,
