@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Nodes on one database in (b) and (c): one run for each number [default: 1,3 with PostgreSQL].
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=16))]
     nodes: Vec<u32>,
+    /// A further line of PostgreSQL's configuration; may be repeated.
+    #[arg(long = "postgres-conf", value_name = "LINE")]
+    pub postgres_conf: Vec<String>,
     /// Show on stderr, after (c), which statements PostgreSQL spent its time on; counting them costs some of it.
     #[arg(long)]
     pub profile: bool,

@@ -55,7 +55,7 @@ impl Cluster {
         let mut counts_statements = true;
         for _ in 0..TRIES {
             let port = free_port()?;
-            process.configure(port, counts_statements, options.profile)?;
+            process.configure(port, counts_statements, options)?;
             process.begin()?;
             match process.answers(&url(&password, port, "postgres")) {
                 Ok(version) => {
@@ -120,13 +120,17 @@ impl Process {
         self.folder.path().join("server.log")
     }
 
-    fn configure(&self, port: u16, counting: bool, profile: bool) -> anyhow::Result<()> {
+    fn configure(&self, port: u16, counting: bool, options: &Options) -> anyhow::Result<()> {
         let mut text = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nshared_buffers = 256MB\n"
         );
         if counting {
-            let track = if profile { "all" } else { "top" };
+            let track = if options.profile { "all" } else { "top" };
             writeln!(text, "shared_preload_libraries = '{COUNTING}'\n{COUNTING}.track = {track}")?;
+        }
+        // The last of several lines for the same setting holds.
+        for line in &options.postgres_conf {
+            writeln!(text, "{line}")?;
         }
         // Keeps its owner, who is the only one to read it.
         std::fs::write(self.data().join("postgresql.auto.conf"), text)?;
@@ -208,7 +212,7 @@ fn make(programs: &Programs, folder: &Path, password: &str) -> anyhow::Result<()
     std::fs::write(&file, password)?;
     programs.give(&file)?;
     let mut command = programs.command("initdb", folder);
-    command.args(["--username=postgres", "--auth=password", "--encoding=UTF8", "--no-locale", "--no-sync"]);
+    command.args(["--username=postgres", "--auth=password", "--encoding=UTF8", "--no-locale"]);
     command.arg("--pwfile").arg(&file).arg("--pgdata").arg(data(folder));
     programs.run(&mut command, &folder.join("initdb.log"))
 }

@@ -43,6 +43,7 @@ impl<'a> Nodes<'a> {
         let start = || Server::start(&setup.binary, &setup.options, &store);
         let first = start()?;
         let others = (1..count).map(|_| start()).collect::<anyhow::Result<_>>()?;
+        database.as_ref().map_or(Ok(()), Database::settle)?;
         Ok(Self { first, others, database, changes: 0 })
     }
 
