@@ -6,5 +6,9 @@
     reason = "all of it is tests: a panic is how they fail"
 )]
 
+mod backlog;
 mod conformance;
+mod lost;
+mod migrations;
 mod place;
+mod sequences;

@@ -45,8 +45,13 @@ impl Schema {
 
     /// A connection past the store, in this schema.
     pub(crate) async fn client(&self) -> Client {
+        Self::client_of(&self.name).await
+    }
+
+    /// The same for a schema that somebody else has.
+    pub(crate) async fn client_of(name: &str) -> Client {
         let client = connect().await;
-        client.batch_execute(&format!("SET search_path = \"{}\"", self.name)).await.unwrap();
+        client.batch_execute(&format!("SET search_path = \"{name}\"")).await.unwrap();
         client
     }
 }
