@@ -6,6 +6,7 @@
 //!   is what it remembers between them.
 //! - `log`, `control` and `history` mirror the interface's parts: plain functions over a connection, SQL inside.
 //! - `nodes` is the one node that there is.
+//! - `transfer` moves everything out of a store and into one.
 //! - `readers` lends read-only connections to blocking threads, so that no read waits for a write.
 //! - `checkpoint` moves the write-ahead log into the file, outside the path of commits.
 //! - `event_row` reads an event back; `schema` is the tables and their versions; `lock` keeps a second process out;
@@ -28,6 +29,7 @@ mod query;
 mod readers;
 mod schema;
 mod store;
+mod transfer;
 mod writer;
 
 pub use options::Options;

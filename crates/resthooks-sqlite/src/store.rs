@@ -9,8 +9,9 @@ use resthooks::model::{
     KeyId, NodeNo, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
 use resthooks::store::{
-    AccountSummary, Batch, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter, History,
-    LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    AccountSummary, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter,
+    History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing, SubscriptionFilter,
+    Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -83,6 +84,18 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// For what is asked of the store outside of its interface.
+    pub(crate) const fn readers(&self) -> &Arc<Readers> {
+        &self.readers
+    }
+
+    /// The same, for writing.
+    pub(crate) const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
@@ -136,8 +149,8 @@ impl Log for SqliteStore {
         self.writer.ask(move |work| log::settle(work, &ask)).await
     }
 
-    async fn claim(&self, _node: NodeNo, _key: DeliveryKey) -> Result<bool, Error> {
-        Ok(true)
+    async fn claim(&self, _node: NodeNo, _key: DeliveryKey) -> Result<Claimed, Error> {
+        Ok(Claimed::Own)
     }
 }
 

@@ -26,7 +26,7 @@ pub trait Transfer: Send + Sync {
     /// Accounts that are being deleted are left out, with all that goes with them.
     async fn export(&self, after: &Cursor, limit: usize) -> Result<Vec<(Item, Cursor)>, Error>;
 
-    /// Adds those of these that are not there, in their order, all in one transaction; how many that were. What they
+    /// Adds those of these that are not there, in their order, each whole or not at all; how many that were. What they
     /// speak of must be there or come before them.
     async fn import(&self, items: Vec<Item>) -> Result<usize, Error>;
 
@@ -277,6 +277,41 @@ pub enum Cursor {
     Subscription(i64),
     /// At the event with this number.
     Event(i64),
+}
+
+/// The kinds of things, in the order in which they move: each speaks of those before it only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Accounts.
+    Account,
+    /// Event types.
+    EventType,
+    /// API keys.
+    ApiKey,
+    /// Subscriptions.
+    Subscription,
+    /// Events.
+    Event,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Account, Self::EventType, Self::ApiKey, Self::Subscription, Self::Event];
+}
+
+impl Cursor {
+    /// What it is among; what comes first at the start.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Start | Self::Account(_) => Kind::Account,
+            Self::EventType(_) => Kind::EventType,
+            Self::ApiKey(_) => Kind::ApiKey,
+            Self::Subscription(_) => Kind::Subscription,
+            Self::Event(_) => Kind::Event,
+        }
+    }
 }
 
 impl fmt::Display for Cursor {
