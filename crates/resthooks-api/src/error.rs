@@ -28,7 +28,7 @@ impl From<Error> for Problem {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "unavailable",
-                    "this can't be made durable just now; nothing was accepted",
+                    "this can't be made durable just now: try again, under the same id if it has one",
                 )
                 .with_retry_after(retry_after)
             }

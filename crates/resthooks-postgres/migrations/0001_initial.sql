@@ -12,6 +12,7 @@ INSERT INTO numbering (floor) VALUES (0);
 
 -- state: 0 works, 1 left, 2 taken over. slot: its part of the numbers, given again only when the row is gone.
 -- last, floor: when the lease was last lengthened, the node had numbered no event between these two.
+-- epoch: counts how often the node has looked what became of a batch; those that were sent before are refused from then on.
 CREATE TABLE node (
     no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     slot integer NOT NULL UNIQUE CHECK (slot BETWEEN 1 AND 1023),
@@ -24,6 +25,7 @@ CREATE TABLE node (
     watermark bigint NOT NULL,
     last bigint NOT NULL,
     floor bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,
     taken_by bigint
 ) WITH (fillfactor = 20);
 
@@ -92,9 +94,8 @@ CREATE TABLE progress (
     consecutive_failures bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 30);
 
--- id: NULL when it was made of uid. matched: (subscription, sequence) pairs in a compact coding; shift: pairs of a
--- subscription and what is added to its sequence in matched. Texts that are not names are bytes: they may hold what
--- a text can't.
+-- id: NULL when it was made of uid. matched: (subscription, sequence) pairs in a compact coding. shifted: the row of shift
+-- that says what is added to these sequences. Texts that are not names are bytes: they may hold what a text can't.
 CREATE TABLE event (
     seq bigint NOT NULL,
     created_at bigint NOT NULL,
@@ -108,7 +109,7 @@ CREATE TABLE event (
     resource_url bytea,
     order_key bytea,
     debounce_key bytea,
-    shift bigint[],
+    shifted bigint,
     PRIMARY KEY (account, seq)
 ) PARTITION BY RANGE (seq);
 CREATE INDEX event_by_seq ON event (seq);
@@ -116,6 +117,13 @@ CREATE INDEX event_by_uid ON event (uid);
 CREATE INDEX event_by_name ON event (name, seq);
 -- Most events happened when they were numbered, give or take ten minutes: those are found by their numbers.
 CREATE INDEX event_of_other_times ON event (created_at) WHERE created_at - (seq >> 21) NOT BETWEEN -600000 AND 600000;
+
+-- What a node that wrote a batch could not know: how far other nodes had counted subscriptions' sequences. One row for each
+-- such batch, under its first event's number. pairs: a subscription and what is added to its sequences.
+CREATE TABLE shift (
+    seq bigint PRIMARY KEY,
+    pairs bigint[] NOT NULL
+) PARTITION BY RANGE (seq);
 
 -- Producers' own ids.
 CREATE TABLE event_id (

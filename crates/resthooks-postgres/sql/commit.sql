@@ -145,7 +145,7 @@ $$;
 
 -- Answers the shifts of sequences, as pairs; NULL when there are none.
 CREATE OR REPLACE FUNCTION commit_batch(
-    by_node bigint, by_slot integer, now bigint, careful boolean, to_watermark bigint,
+    by_node bigint, by_slot integer, by_epoch bigint, now bigint, careful boolean, to_watermark bigint,
     -- Sequences: of which subscriptions, the first as the node believes, and how many.
     s_no bigint[], s_first bigint[], s_count bigint[],
     -- Accounts that the node has not seen.
@@ -180,6 +180,14 @@ DECLARE
     too_low bigint;
 BEGIN
     PERFORM enter(by_node, by_slot);
+    IF NOT EXISTS (SELECT FROM node WHERE no = by_node AND epoch = by_epoch) THEN
+        -- It was long on its way: its node has looked meanwhile, and found that it was not written.
+        RAISE EXCEPTION 'the batch came too late' USING ERRCODE = 'RH006';
+    END IF;
+    IF cardinality(p_no) > 0 THEN
+        -- In one order for all that follows.
+        PERFORM FROM progress WHERE subscription = ANY (s_no || p_no) ORDER BY subscription FOR NO KEY UPDATE;
+    END IF;
     ended := EXISTS (SELECT FROM account_deletion);
     IF ended AND cardinality(e_seq) > 0 THEN
         SELECT max(x.through) INTO too_low FROM account_deletion x
@@ -211,11 +219,14 @@ BEGIN
     END IF;
     IF cardinality(s_no) > 0 THEN
         shifts := count_up(s_no, s_first, s_count);
+        IF shifts IS NOT NULL THEN
+            INSERT INTO shift (seq, pairs) VALUES (e_seq[1], shifts);
+        END IF;
     END IF;
     IF cardinality(e_seq) > 0 THEN
         INSERT INTO event (seq, created_at, uid, account, name, matched, data, id, digest, resource_url, order_key,
-            debounce_key, shift)
-        SELECT u.*, shifts FROM unnest(e_seq, e_created, e_uid, e_account, e_name, e_matched, e_data, e_id, e_digest,
+            debounce_key, shifted)
+        SELECT u.*, CASE WHEN shifts IS NOT NULL THEN e_seq[1] END FROM unnest(e_seq, e_created, e_uid, e_account, e_name, e_matched, e_data, e_id, e_digest,
                 e_resource, e_order, e_debounce)
             AS u (seq, created_at, uid, account, name, matched, data, id, digest, resource_url, order_key, debounce_key);
     END IF;

@@ -34,7 +34,9 @@ END
 $$;
 
 -- Waits for whatever is being written by any node, and lets none write until this transaction ends.
-CREATE OR REPLACE FUNCTION halt_writing() RETURNS void LANGUAGE plpgsql AS
+-- Not for long: a writer that has come to a halt must not hold up all others.
+CREATE OR REPLACE FUNCTION halt_writing() RETURNS void LANGUAGE plpgsql
+SET lock_timeout = '1s' AS
 $$
 DECLARE
     of_slot integer;
@@ -43,5 +45,21 @@ BEGIN
     FOR of_slot IN SELECT slot FROM node WHERE state <> 2 ORDER BY slot LOOP
         PERFORM pg_advisory_xact_lock(lock_class(), of_slot);
     END LOOP;
+END
+$$;
+
+-- Whether nobody writes as the node of this slot, which is held alone then. Whoever still does is ended: it has lost its
+-- lease, and may be waiting for a process that has come to a halt.
+CREATE OR REPLACE FUNCTION fence_off(of_slot integer) RETURNS boolean LANGUAGE plpgsql AS
+$$
+BEGIN
+    IF pg_try_advisory_xact_lock(lock_class(), of_slot) THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_terminate_backend(l.pid) FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.pid <> pg_backend_pid()
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.classid::bigint = lock_class()::bigint & 4294967295 AND l.objid::bigint = of_slot;
+    RETURN false;
 END
 $$;

@@ -68,39 +68,49 @@ BEGIN
 END
 $$;
 
+-- All nodes that this one has taken over and not forgotten; what it took before as well, since an answer may have been
+-- lost. Without patience only what has left, or has no taker any more: a lease that has ended says little to whoever has
+-- not reached the database itself for a while.
 CREATE OR REPLACE FUNCTION take_over(by_node bigint, by_slot integer, patient boolean) RETURNS SETOF bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 DECLARE
     one record;
     now bigint;
-    up_since bigint := floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -3);
     PERFORM enter(by_node, by_slot);
     now := now_ms();
     -- Those that work or have left come first: whom they had taken over is without a taker then.
     FOR one IN SELECT n.no, n.slot FROM node n
-        WHERE n.no <> by_node AND (n.state = 1 OR n.state = 0 AND n.lease_until <= now
-            AND (patient OR up_since <= n.renewed_at AND NOT pg_is_in_recovery()))
+        WHERE n.no <> by_node AND (n.state = 1 OR n.state = 0 AND n.lease_until <= now AND patient)
         ORDER BY n.slot
     LOOP
-        PERFORM pg_advisory_xact_lock(lock_class(), one.slot);
-        -- It may have come back while its writes were waited for.
+        -- Who can't be fenced off at once is left for the next time: nobody waits here for anybody.
+        CONTINUE WHEN NOT fence_off(one.slot);
+        -- It may have come back meanwhile.
         UPDATE node n SET state = 2, taken_by = by_node
-        WHERE n.no = one.no AND (n.state = 1 OR n.state = 0 AND n.lease_until <= now);
-        IF FOUND THEN
-            RETURN NEXT one.no;
-        END IF;
+        WHERE n.no = one.no AND (n.state = 1 OR n.state = 0 AND n.lease_until <= now_ms());
     END LOOP;
-    FOR one IN SELECT n.no, n.slot FROM node n
-        WHERE n.state = 2 AND n.no <> by_node AND n.taken_by <> by_node
-            AND NOT EXISTS (SELECT FROM node t WHERE t.no = n.taken_by AND t.state <> 2)
-        ORDER BY n.slot
-    LOOP
-        UPDATE node SET taken_by = by_node WHERE no = one.no;
-        RETURN NEXT one.no;
-    END LOOP;
+    UPDATE node n SET taken_by = by_node
+    WHERE n.state = 2 AND n.no <> by_node AND n.taken_by <> by_node
+        AND NOT EXISTS (SELECT FROM node t WHERE t.no = n.taken_by AND t.state <> 2);
+    RETURN QUERY SELECT n.no FROM node n WHERE n.state = 2 AND n.taken_by = by_node ORDER BY n.no;
+END
+$$;
+
+-- Refuses, from now on, what this node has sent to be written and is not written yet. Waits for what is being written.
+-- Answers what its batches must carry.
+CREATE OR REPLACE FUNCTION end_doubt(by_node bigint, by_slot integer) RETURNS bigint LANGUAGE plpgsql
+SET search_path FROM CURRENT AS
+$$
+DECLARE
+    new_epoch bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(lock_class(), by_slot);
+    PERFORM enter(by_node, by_slot);
+    UPDATE node SET epoch = epoch + 1 WHERE no = by_node RETURNING epoch INTO new_epoch;
+    RETURN new_epoch;
 END
 $$;
 
@@ -151,7 +161,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT p.seq, p.created_at, p.uid, p.account, p.name, p.matched, p.data, p.id, p.digest, p.resource_url, p.order_key,
-        p.debounce_key, p.shift
+        p.debounce_key, (SELECT x.pairs FROM shift x WHERE x.seq = p.shifted)
     FROM (
         SELECT both_parts.*,
             sum(octet_length(both_parts.data)) OVER (ORDER BY both_parts.seq ROWS UNBOUNDED PRECEDING)
@@ -174,12 +184,16 @@ $$;
 
 -- Nothing is left of a node that was taken over by this one: its slot may be given again.
 CREATE OR REPLACE FUNCTION forget(by_node bigint, by_slot integer, gone bigint) RETURNS void LANGUAGE plpgsql
-SET search_path FROM CURRENT AS
+SET search_path FROM CURRENT
+SET enable_seqscan = off AS
 $$
 DECLARE
     highest bigint;
 BEGIN
     PERFORM enter(by_node, by_slot);
+    IF EXISTS (SELECT FROM delivery d WHERE d.node = gone AND d.status IN (1, 2)) THEN
+        RAISE EXCEPTION 'deliveries of the node still wait' USING ERRCODE = 'RH007';
+    END IF;
     DELETE FROM node WHERE no = gone AND state = 2 AND taken_by = by_node RETURNING greatest(last, watermark) INTO highest;
     UPDATE numbering SET floor = highest WHERE floor < highest;
 END

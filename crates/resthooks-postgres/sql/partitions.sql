@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -2);
     FOR day IN SELECT generate_series(first_day, last_day) LOOP
-        FOREACH parent IN ARRAY ARRAY['event', 'delivery', 'attempt'] LOOP
+        FOREACH parent IN ARRAY ARRAY['event', 'shift', 'delivery', 'attempt'] LOOP
             child := parent || '_' || to_char(timestamp 'epoch' + day * interval '1 day', 'YYYYMMDD');
             CONTINUE WHEN to_regclass(format('%I.%I', current_schema(), child)) IS NOT NULL;
             -- Made beside its parent and then attached: that holds up nobody who writes.

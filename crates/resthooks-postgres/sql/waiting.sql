@@ -1,4 +1,7 @@
 -- Deliveries that wait: taking those that are due, moving them between states and between nodes.
+--
+-- What was chosen is then changed by its primary key. What is said of it once more there is written so that no index
+-- fits (`+ 0`): with statistics that are out of date, another index would be walked once for each row.
 
 -- The longest due, with their events; where seq is NULL, only when the next one is due. Rows that are taken are marked:
 -- no other node claims them.
@@ -27,7 +30,7 @@ BEGIN
         LIMIT most + 1
     ), numbered AS (
         SELECT due.*, e.created_at, e.uid, e.name, e.matched, e.data, e.id, e.digest, e.resource_url, e.order_key,
-            e.debounce_key, e.shift,
+            e.debounce_key, e.shifted,
             row_number() OVER places AS place, sum(octet_length(e.data)) OVER places - octet_length(e.data) AS before
         FROM due CROSS JOIN LATERAL
             (SELECT * FROM event e WHERE e.account = due.account AND e.seq = due.event_seq LIMIT 1) AS e
@@ -37,9 +40,10 @@ BEGIN
     ), taken AS (
         UPDATE delivery d SET leased = true FROM chosen c
         WHERE d.account = c.account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
-            AND d.status = 1 AND d.node = by_node
+            AND d.status + 0 = 1 AND d.node + 0 = by_node
         RETURNING c.event_seq, c.next_attempt_at, d.sequence, d.attempts, d.automatic, c.created_at, c.uid, c.account,
-            c.name, c.matched, c.data, c.id, c.digest, c.resource_url, c.order_key, c.debounce_key, c.shift
+            c.name, c.matched, c.data, c.id, c.digest, c.resource_url, c.order_key, c.debounce_key,
+            (SELECT x.pairs FROM shift x WHERE x.seq = c.shifted) AS shift
     ), next AS (
         SELECT numbered.next_attempt_at FROM numbered
         WHERE NOT (place <= most AND before < most_bytes AND next_attempt_at <= now)
@@ -79,30 +83,37 @@ BEGIN
             leased = false, node = CASE WHEN to_status IN (1, 2) THEN by_node END
         FROM chosen c
         WHERE d.account = c.account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
-            AND d.status = from_status AND d.node = by_node
+            AND d.status + 0 = from_status AND d.node + 0 = by_node
     )
     SELECT count(*) INTO moved FROM chosen;
     RETURN moved;
 END
 $$;
 
--- Makes a waiting delivery this node's; false when another one has it in hand. Others are nobody's.
-CREATE OR REPLACE FUNCTION claim(by_node bigint, by_slot integer, of_event bigint, of_subscription bigint) RETURNS boolean
+-- Makes a waiting delivery this node's. 0: another one has it in hand; 1: it was this node's, or it does not wait and is
+-- nobody's; 2: it was another node's.
+CREATE OR REPLACE FUNCTION claim(by_node bigint, by_slot integer, of_event bigint, of_subscription bigint) RETURNS integer
 LANGUAGE plpgsql
 SET search_path FROM CURRENT
 SET enable_seqscan = off AS
 $$
 DECLARE
     of_account text;
+    one record;
 BEGIN
     PERFORM enter(by_node, by_slot);
     SELECT e.account INTO of_account FROM event e WHERE e.seq = of_event;
+    SELECT d.status, d.node, d.leased INTO one FROM delivery d
+    WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event FOR UPDATE;
+    IF NOT FOUND OR one.status NOT IN (1, 2) THEN
+        RETURN 1;
+    END IF;
+    IF one.node <> by_node AND one.leased THEN
+        RETURN 0;
+    END IF;
     UPDATE delivery d SET node = by_node, leased = true
-    WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event
-        AND d.status IN (1, 2) AND (d.node = by_node OR NOT d.leased);
-    RETURN FOUND OR NOT EXISTS (
-        SELECT FROM delivery d
-        WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event AND d.status IN (1, 2));
+    WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event;
+    RETURN CASE WHEN one.node = by_node THEN 1 ELSE 2 END;
 END
 $$;
 
@@ -122,12 +133,13 @@ BEGIN
     RETURN QUERY
     WITH chosen AS MATERIALIZED (
         SELECT d.account, d.subscription, d.event_seq FROM delivery d
-        WHERE d.node = from_node AND d.status IN (1, 2) AND from_node <> by_node
+        WHERE d.node = from_node AND d.status IN (1, 2)
+        ORDER BY d.node, d.subscription, d.status, d.event_seq
         LIMIT most
     ), moved AS (
         UPDATE delivery d SET node = by_node, leased = false FROM chosen c
         WHERE d.account = c.account AND d.subscription = c.subscription AND d.event_seq = c.event_seq
-            AND d.node = from_node AND d.status IN (1, 2)
+            AND d.node + 0 = from_node AND d.status + 0 IN (1, 2)
         RETURNING d.subscription, d.status, d.next_attempt_at
     )
     SELECT m.subscription, min(m.next_attempt_at) FILTER (WHERE m.status = 1), count(*) FILTER (WHERE m.status = 1),
@@ -138,9 +150,9 @@ BEGIN
 END
 $$;
 
--- All that waits for this node, for a node that does not know what it has inherited.
+-- All that waits for this node: for one that does not know what it has inherited.
 CREATE OR REPLACE FUNCTION inherited(by_node bigint)
-RETURNS TABLE (subscription bigint, next_due bigint, scheduled bigint, held bigint) LANGUAGE sql
+RETURNS TABLE (subscription bigint, next_due bigint, scheduled bigint, held bigint) LANGUAGE sql STABLE
 SET search_path FROM CURRENT
 SET enable_seqscan = off AS
 $$

@@ -16,7 +16,8 @@ use crate::value::Uuid;
 
 /// The columns, of `event e`.
 pub(crate) const COLUMNS: &str = "e.seq, e.created_at, e.uid, e.account, e.name, e.matched, e.data, e.id, e.digest, \
-                                  e.resource_url, e.order_key, e.debounce_key, e.shift";
+                                  e.resource_url, e.order_key, e.debounce_key, \
+                                  (SELECT x.pairs FROM @.shift x WHERE x.seq = e.shifted) AS shift";
 
 /// The event in a row of these columns.
 pub(crate) fn event(row: &Row) -> Result<SequencedEvent, Error> {

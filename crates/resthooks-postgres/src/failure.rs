@@ -61,6 +61,8 @@ fn from_server(db: &DbError) -> Trouble {
         "RH002" => return Trouble::Refused(Error::Overtaken),
         "RH003" => return Trouble::Refused(Error::Exists),
         "RH004" => return Trouble::TooLow(db.detail().and_then(|detail| detail.parse().ok()).unwrap_or(0)),
+        "RH006" => return Trouble::Refused(Error::InDoubt(why())),
+        "RH007" => return Trouble::Refused(Error::Unavailable(why())),
         "RH005" => return Trouble::Refused(Error::Unusable(why())),
         _ => {}
     }

@@ -29,6 +29,8 @@ struct Owner {
     last: i64,
     /// No number up to here is given any more.
     floor: i64,
+    /// What its batches carry, so that those of before a doubt are refused.
+    epoch: i64,
 }
 
 /// A node that joined, with what makes its writes its own.
@@ -36,6 +38,7 @@ struct Owner {
 pub(crate) struct Identity {
     pub(crate) node: i64,
     pub(crate) slot: i32,
+    pub(crate) epoch: i64,
 }
 
 impl Numbers {
@@ -45,13 +48,15 @@ impl Numbers {
 
     /// From now on events are this node's.
     pub(crate) fn begin(&self, node: NodeNo, slot: i32, last: i64) {
-        self.with(|owner| *owner = Some(Owner { node, slot, last, floor: last }));
+        self.with(|owner| *owner = Some(Owner { node, slot, last, floor: last, epoch: 0 }));
     }
 
     /// Who works here; [`Error::Fenced`] when that is not this node, or not any more.
     pub(crate) fn identity(&self, node: NodeNo) -> Result<Identity, Error> {
         self.with(|owner| match owner {
-            Some(owner) if owner.node == node => Ok(Identity { node: node.0, slot: owner.slot }),
+            Some(owner) if owner.node == node => {
+                Ok(Identity { node: node.0, slot: owner.slot, epoch: owner.epoch })
+            }
             _ => Err(Error::Fenced),
         })
     }
@@ -79,6 +84,15 @@ impl Numbers {
             }
             Ok(numbers)
         })
+    }
+
+    /// What batches carry from now on.
+    pub(crate) fn renew_epoch(&self, node: NodeNo, epoch: i64) {
+        self.with(|owner| {
+            if let Some(owner) = owner.as_mut().filter(|owner| owner.node == node) {
+                owner.epoch = owner.epoch.max(epoch);
+            }
+        });
     }
 
     /// Every number from now on is above this one.

@@ -10,9 +10,9 @@ use resthooks::model::{
     KeyId, Node, NodeNo, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
 use resthooks::store::{
-    AccountSummary, Batch, ChangeNo, Changes, Committed, Control, DeletedAccount, DeliveryFilter, Emitted,
-    EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased, Log, NewNode, Nodes, Page,
-    Position, Prior, Renewed, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    AccountSummary, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount, DeliveryFilter,
+    Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased, Log, NewNode,
+    Nodes, Page, Position, Prior, Renewed, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -21,7 +21,6 @@ use crate::connection::Connector;
 use crate::database::{Database, Way};
 use crate::listen::Listener;
 use crate::log::Seen;
-use crate::nodes::Doubt;
 use crate::numbers::Numbers;
 use crate::partitions::Partitions;
 use crate::{Options, control, history, log, nodes, schema};
@@ -56,7 +55,6 @@ pub(crate) struct Inner {
     pub(crate) numbers: Numbers,
     pub(crate) partitions: Partitions,
     pub(crate) seen: Seen,
-    pub(crate) doubt: Doubt,
     pub(crate) commit_sql: String,
     listener: Listener,
     /// When the next look is due, by the clock's monotonic time in milliseconds.
@@ -92,7 +90,6 @@ impl PostgresStore {
             numbers: Numbers::default(),
             partitions: Partitions::default(),
             seen: Seen::default(),
-            doubt: Doubt::default(),
             listener,
             upkeep_at: AtomicI64::new(0),
         };
@@ -156,7 +153,7 @@ fn database(url: &str, options: &Options) -> Result<Database, Error> {
 #[async_trait]
 impl Log for PostgresStore {
     async fn position(&self, node: NodeNo) -> Result<Position, Error> {
-        log::position(&self.inner.database, node).await
+        log::position(&self.inner, node).await
     }
 
     async fn find_ids(&self, ids: &[(AccountId, EventId)]) -> Result<Vec<Option<Prior>>, Error> {
@@ -188,7 +185,7 @@ impl Log for PostgresStore {
         log::settle(&self.inner, &ask).await
     }
 
-    async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<bool, Error> {
+    async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<Claimed, Error> {
         log::claim(&self.inner, node, key).await
     }
 }

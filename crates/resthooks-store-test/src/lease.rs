@@ -1,7 +1,7 @@
 //! Taking what is due.
 
 use resthooks::model::{SequencedEvent, Subscription, Timestamp};
-use resthooks::store::{LeaseDue, Leased, Record};
+use resthooks::store::{Claimed, LeaseDue, Leased, Record};
 
 use crate::lab::{Lab, at, delivered, key, places, scheduled};
 
@@ -110,7 +110,7 @@ pub async fn what_nobody_else_has_in_hand_may_be_claimed(lab: Lab) {
     lab.write(vec![delivered(&done, &to)], at(2)).await;
     assert_eq!(due(&lab, &to, at(2), 1, &[]).await.deliveries.len(), 1);
     for event in events.iter().chain([&done]) {
-        assert!(lab.store().claim(lab.node(), key(event, &to)).await.unwrap());
+        assert_eq!(lab.store().claim(lab.node(), key(event, &to)).await.unwrap(), Claimed::Own);
     }
     let taken = due(&lab, &to, at(2), 10, &[&events[0]]).await;
     assert_eq!((leased(&events, &taken), taken.next_due), (vec![2], Some(at(1_000))), "it goes on waiting");

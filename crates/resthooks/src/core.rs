@@ -1,5 +1,6 @@
 //! What all parts of a running engine share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub live_nodes: AtomicUsize,
     /// This node's place among them, from 0.
     pub place: AtomicUsize,
+    /// The nodes that this one is taking over from.
+    pub taking: Mutex<HashSet<NodeNo>>,
     /// The store has told of something new.
     pub told: Notify,
     /// This node was taken over: whatever it has in hand is another one's now.

@@ -17,7 +17,7 @@ use crate::model::{
     AccountId, Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, Event, EventId, EventName,
     EventSeq, Match, SequencedEvent, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
-use crate::store::{DeliveryFilter, Page, Record};
+use crate::store::{Backlog, Claimed, DeliveryFilter, Page, Record};
 
 /// A delivery that is recorded again each time it is read is shown as it is after so many.
 const READ_AGAIN: usize = 3;
@@ -223,8 +223,9 @@ async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
         Claim::Busy => Err(in_flight()),
         Claim::Free => {
             match core.store.claim(core.node, key).await {
-                Ok(true) => {}
-                Ok(false) => {
+                Ok(Claimed::Own) => {}
+                Ok(Claimed::Moved) => core.adopt(&found.delivery, cap),
+                Ok(Claimed::Busy) => {
                     core.dispatch.release(key.subscription, key.event, None);
                     return Err(in_flight());
                 }
@@ -305,6 +306,19 @@ async fn write(core: &Core, record: Record, was_waiting: bool) -> Result<(), Err
 }
 
 impl Core {
+    /// A delivery that waited with another node waits with this one now: its lane knows of it, whatever comes of the
+    /// claim.
+    fn adopt(&self, delivery: &Delivery, cap: usize) {
+        let held = delivery.status == DeliveryStatus::Held;
+        let waits = Backlog {
+            subscription: delivery.key.subscription,
+            next_due: delivery.next_attempt_at,
+            scheduled: u64::from(!held),
+            held: u64::from(held),
+        };
+        self.dispatch.load(&waits, &delivery.account, cap, false);
+    }
+
     /// Gives a claimed delivery back as it is in the store. One that is held may have been passed over meanwhile by
     /// what a change of its subscription asked for.
     fn put_back(&self, delivery: &Delivery) {

@@ -164,6 +164,7 @@ fn assemble(
         dispatch: Dispatch::new(limits, Arc::clone(&options.clock)),
         live_nodes: AtomicUsize::new(1),
         place: AtomicUsize::new(0),
+        taking: Mutex::default(),
         told: Notify::new(),
         fenced: CancellationToken::new(),
         stopping: CancellationToken::new(),

@@ -24,7 +24,8 @@ const RECEIPT_BYTES: usize = 192;
 /// 202 means that the event is durable and will be delivered to every subscription it matched. With an `id` (or the
 /// header `Idempotency-Key`) the call can be repeated: the same body again gives the same 202 and nothing is sent
 /// twice; another body is 409 (`idempotency_conflict`). An event of an unknown type is 422
-/// (`unknown_event_type`). 503 means that it could not be made durable: nothing was accepted.
+/// (`unknown_event_type`). 503 means that it is not known to be durable: repeat it, under an id of its own if nothing may be
+/// accepted twice.
 #[utoipa::path(
     post, path = "/event/", operation_id = "create_event", tag = "event",
     params(

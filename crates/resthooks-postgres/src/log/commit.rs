@@ -79,6 +79,7 @@ pub(crate) async fn commit(inner: &Inner, batch: &Batch) -> Result<Committed, Er
         let mut parameters: Vec<Parameter<'_>> = vec![
             (&identity.node, Type::INT8),
             (&identity.slot, Type::INT4),
+            (&identity.epoch, Type::INT8),
             (&now, Type::INT8),
             (&careful, Type::BOOL),
             (&watermark, Type::INT8),
@@ -131,6 +132,6 @@ fn committed(rows: &[Row], numbers: Vec<i64>) -> Result<Committed, Error> {
 
 /// The call, with as many parameters as the function has.
 pub(crate) fn statement() -> String {
-    let places: Vec<String> = (1..=58).map(|place| format!("${place}")).collect();
+    let places: Vec<String> = (1..=59).map(|place| format!("${place}")).collect();
     format!("SELECT @.commit_batch({}) AS shifts", places.join(", "))
 }

@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use crate::database::{Database, Way};
 use crate::event_row::{event, get};
+use crate::store::Inner;
 use crate::value::limit as most;
 
 /// Once so many bytes of events are found, a page ends.
@@ -17,8 +18,15 @@ const RECORDED: &str = "SELECT d.event_seq, d.subscription FROM unnest($1, $2, $
                         CROSS JOIN LATERAL (SELECT d.event_seq, d.subscription FROM @.delivery d \
                         WHERE d.account = u.account AND d.subscription = u.subscription AND d.event_seq = u.seq LIMIT 1) d";
 
-/// How far the log goes and how far it is recorded.
-pub(crate) async fn position(database: &Database, node: NodeNo) -> Result<Position, Error> {
+/// How far the log goes and how far it is recorded. What this node itself has sent and is not written yet is never
+/// written any more.
+pub(crate) async fn position(inner: &Inner, node: NodeNo) -> Result<Position, Error> {
+    let database = &inner.database;
+    if let Ok(identity) = inner.numbers.identity(node) {
+        let parameters = [(&identity.node as _, Type::INT8), (&identity.slot as _, Type::INT4)];
+        let rows = database.repeat(Way::Any, "SELECT @.end_doubt($1, $2) AS epoch", &parameters).await?;
+        inner.numbers.renew_epoch(node, rows.first().map_or(Err(Error::Fenced), |row| get(row, "epoch"))?);
+    }
     let ask = "SELECT * FROM @.position_of($1)";
     let rows = database.repeat(Way::Any, ask, &[(&node.0, Type::INT8)]).await?;
     let row = rows.first().ok_or(Error::Fenced)?;

@@ -2,7 +2,7 @@
 
 use resthooks::model::{DeliveryKey, DeliveryStatus, EventSeq, NodeNo, Timestamp};
 use resthooks::store::coding::delivery_status_code;
-use resthooks::store::{Error, LeaseDue, Leased, LeasedDelivery, Settle};
+use resthooks::store::{Claimed, Error, LeaseDue, Leased, LeasedDelivery, Settle};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -79,8 +79,8 @@ pub(crate) async fn settle(inner: &Inner, ask: &Settle) -> Result<usize, Error> 
     rows.first().map_or(Ok(0), |row| count(row, "moved"))
 }
 
-/// Makes a delivery this node's; whether no other has it in hand.
-pub(crate) async fn claim(inner: &Inner, node: NodeNo, key: DeliveryKey) -> Result<bool, Error> {
+/// Makes a delivery this node's, for a manual action.
+pub(crate) async fn claim(inner: &Inner, node: NodeNo, key: DeliveryKey) -> Result<Claimed, Error> {
     let identity = inner.numbers.identity(node)?;
     let parameters = [
         (&identity.node as _, Type::INT8),
@@ -88,7 +88,12 @@ pub(crate) async fn claim(inner: &Inner, node: NodeNo, key: DeliveryKey) -> Resu
         (&key.event.0 as _, Type::INT8),
         (&key.subscription.0 as _, Type::INT8),
     ];
-    let rows =
-        inner.database.repeat(Way::Any, "SELECT @.claim($1, $2, $3, $4) AS claimed", &parameters).await?;
-    rows.first().map_or(Ok(false), |row| get(row, "claimed"))
+    let sql = "SELECT @.claim($1, $2, $3, $4) AS claimed";
+    // Not again when the answer is lost: the second one would say that it had been this node's all the time.
+    let rows = inner.database.once(sql, &parameters).await?;
+    Ok(match rows.first().map_or(Ok(0), |row| get::<i32>(row, "claimed"))? {
+        0 => Claimed::Busy,
+        1 => Claimed::Own,
+        _ => Claimed::Moved,
+    })
 }

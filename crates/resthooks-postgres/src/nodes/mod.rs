@@ -6,4 +6,4 @@ mod membership;
 
 pub(crate) use change::changes;
 pub(crate) use emitted::{emit_statement, emitted};
-pub(crate) use membership::{Doubt, forget, inherit, join, leave, nodes, renew, take_over};
+pub(crate) use membership::{forget, inherit, join, leave, nodes, renew, take_over};

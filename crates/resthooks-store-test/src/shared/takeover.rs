@@ -1,7 +1,7 @@
 //! What becomes of a dead node's work.
 
 use resthooks::model::{SequencedEvent, Subscription};
-use resthooks::store::{Backlog, Batch, LeaseDue, Record, Settle};
+use resthooks::store::{Backlog, Batch, Claimed, LeaseDue, Record, Settle};
 
 use super::{MOMENT, take_over};
 use crate::lab::{Lab, at, delivered, key, places, record, scheduled};
@@ -27,6 +27,8 @@ pub async fn events_are_taken_over(lab: Lab) {
     };
     gone.commit(batch).await.unwrap();
     assert_eq!(take_over(&lab, &gone).await, [gone.node()]);
+    let again = lab.store().take_over(lab.node(), true).await.unwrap();
+    assert_eq!(again, [gone.node()], "should the first answer have been lost");
 
     let position = lab.store().position(gone.node()).await.unwrap();
     assert_eq!((position.watermark, position.last), (events[0].seq, events[3].seq));
@@ -42,6 +44,7 @@ pub async fn events_are_taken_over(lab: Lab) {
     assert_eq!(missing().await, [(2, 0), (3, 0), (4, 0)]);
     assert!(lab.store().inherit(lab.node(), gone.node(), 10).await.unwrap().done);
     lab.store().forget(lab.node(), gone.node()).await.unwrap();
+    assert!(lab.store().take_over(lab.node(), true).await.unwrap().is_empty());
     assert_eq!(due(&lab, &to, &events).await, [4], "what its taker has scheduled is its taker's");
 
     let unrecorded = lab.unrecorded().await;
@@ -141,16 +144,17 @@ pub async fn what_another_node_has_in_hand_is_not_claimed(lab: Lab) {
     assert_eq!(lab.store().lease_due(one).await.unwrap().deliveries.len(), 1);
     let claim =
         async |event: &SequencedEvent| other.store().claim(other.node(), key(event, &to)).await.unwrap();
-    assert!(!claim(&events[0]).await, "it is in hand");
-    assert!(claim(&events[1]).await);
+    assert_eq!(claim(&events[0]).await, Claimed::Busy, "it is in hand");
+    assert_eq!(claim(&events[1]).await, Claimed::Moved);
+    assert_eq!(claim(&events[1]).await, Claimed::Own);
     assert_eq!(due(&lab, &to, &events).await, [1], "the other one has gone over");
     assert_eq!(due(&other, &to, &events).await, [2]);
     let failed = Record { has_row: true, attempts: 1, automatic: 1, ..scheduled(&events[0], &to, at(100)) };
     lab.write(vec![failed], at(10)).await;
-    assert!(claim(&events[0]).await, "it was put down");
+    assert_eq!(claim(&events[0]).await, Claimed::Moved, "it was put down");
     assert_eq!(due(&other, &to, &events).await, [2, 1]);
     assert!(due(&lab, &to, &events).await.is_empty());
     let done = lab.emit("a", &[&to]).await;
     lab.write(vec![delivered(&done, &to)], at(11)).await;
-    assert!(claim(&done).await);
+    assert_eq!(claim(&done).await, Claimed::Own);
 }

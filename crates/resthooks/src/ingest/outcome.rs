@@ -106,8 +106,14 @@ pub(super) fn failed(core: &Core, sides: Sides, batch: Arc<Batch>, error: &store
         _ => {}
     }
     note_failure(core, batch.events.len(), error);
+    let detail = match error {
+        store::Error::InDoubt(_) => {
+            "it is not known whether this was accepted: repeat it, with its own id if it has one"
+        }
+        _ => "the store does not take writes",
+    };
     for append in undone(core, sides, batch).0 {
-        drop(append.reply.send(Err(unavailable("the store does not take writes"))));
+        drop(append.reply.send(Err(unavailable(detail))));
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::takeover;
 use crate::core::Core;
 use crate::dispatch::start_runners;
@@ -22,6 +24,19 @@ struct Held {
     /// node has reached all the while.
     since: Duration,
     well: bool,
+    /// A look for nodes to take over from, which may take longer than a lease.
+    looking: Option<JoinHandle<bool>>,
+}
+
+impl Held {
+    /// Whether nothing is under way. A look whose answer was lost is to be made again, whatever is told of orphans: it
+    /// may have taken some.
+    async fn is_free(&mut self, orphans: bool) -> bool {
+        match self.looking.take_if(|looking| looking.is_finished()) {
+            Some(looking) => !looking.await.unwrap_or(false) || orphans,
+            None => self.looking.is_none() && orphans,
+        }
+    }
 }
 
 /// Lengthens the lease until this node is taken over. Whoever starts this ends it.
@@ -29,9 +44,9 @@ pub(super) async fn hold(core: Arc<Core>) {
     let clock = Arc::clone(&core.options.clock);
     let lease = core.options.lease;
     let now = clock.monotonic();
-    let mut held = Held { last: now, since: now, well: true };
     // What stopped in order is there to be taken at once.
-    take_over(&core, false).await;
+    let looking = Some(tokio::spawn(take_over(Arc::clone(&core), false)));
+    let mut held = Held { last: now, since: now, well: true, looking };
     loop {
         let asked = clock.monotonic();
         let renewed = tokio::select! {
@@ -63,15 +78,21 @@ async fn lengthened(core: &Arc<Core>, held: &mut Held, asked: Duration, renewed:
     core.live_nodes.store(renewed.live.max(1), Ordering::Relaxed);
     core.place.store(renewed.place, Ordering::Relaxed);
     start_runners(core);
-    if renewed.orphans {
-        take_over(core, asked.saturating_sub(held.since) >= lease).await;
+    if held.is_free(renewed.orphans).await {
+        let patient = asked.saturating_sub(held.since) >= lease;
+        held.looking = Some(tokio::spawn(take_over(Arc::clone(core), patient)));
     }
 }
 
-async fn take_over(core: &Arc<Core>, patient: bool) {
+/// Whether it is known what was taken.
+async fn take_over(core: Arc<Core>, patient: bool) -> bool {
     match core.store.take_over(core.node, patient).await {
-        Ok(gone) => gone.into_iter().for_each(|gone| takeover::start(core, gone)),
+        Ok(gone) => gone.into_iter().for_each(|gone| takeover::start(&core, gone)),
         Err(Error::Fenced) => core.fenced.cancel(),
-        Err(error) => tracing::warn!(%error, "could not take over from nodes that are gone; trying again"),
+        Err(error) => {
+            tracing::warn!(%error, "could not take over from nodes that are gone; trying again");
+            return false;
+        }
     }
+    true
 }

@@ -3,8 +3,8 @@
 //! Any of it may have been sent already without its record: it goes out again under the same id. Should this node end
 //! before it is done, the next one begins again where rows are missing.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::control::resume_deletions;
@@ -34,8 +34,17 @@ struct Progress {
     unsure: bool,
 }
 
-/// Takes over from a node, behind the caller.
+impl Progress {
+    const fn is_done(&self) -> bool {
+        self.all_events && self.all_waiting && !self.unsure
+    }
+}
+
+/// Takes over from a node, behind the caller, unless that is under way.
 pub(super) fn start(core: &Arc<Core>, gone: NodeNo) {
+    if !core.taking.lock().unwrap_or_else(PoisonError::into_inner).insert(gone) {
+        return;
+    }
     tracing::warn!(node = gone.0, "taking over from a node that is gone");
     core.stats.takeovers.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(take_over(Arc::clone(core), gone));
@@ -50,6 +59,10 @@ async fn take_over(core: Arc<Core>, gone: NodeNo) {
             return;
         }
     }
+    if !progress.is_done() {
+        // The engine stops: who takes over from this node goes on with it.
+        return;
+    }
     tracing::info!(node = gone.0, deliveries = progress.deliveries, waiting = progress.waiting, "took over");
     while !core.writer.tracker().has_settled(gone) {
         if rests(&core, LOOK).await {
@@ -62,6 +75,7 @@ async fn take_over(core: Arc<Core>, gone: NodeNo) {
             return;
         }
     }
+    core.taking.lock().unwrap_or_else(PoisonError::into_inner).remove(&gone);
 }
 
 /// What that node knew of subscriptions is known here before its events are looked at.
@@ -89,6 +103,7 @@ async fn take(core: &Arc<Core>, gone: NodeNo, progress: &mut Progress) -> Result
     if progress.unsure {
         let own = core.store.inherit(core.node, core.node, usize::MAX).await?;
         load_backlog(core, own.backlog).await?;
+        progress.unsure = false;
     }
     resume_deletions(core, core.store.deletions().await?);
     Ok(())

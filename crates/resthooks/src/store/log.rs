@@ -49,9 +49,8 @@ pub trait Log: std::fmt::Debug + Send + Sync + 'static {
     /// those in `except`. Answers how many were moved; fewer than `limit` means that none are left.
     async fn settle(&self, ask: Settle) -> Result<usize, Error>;
 
-    /// Makes a delivery that has a row this node's, for a manual action: false when another node has it in hand just
-    /// now. Always true in a store with a single owner, and for deliveries that have ended.
-    async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<bool, Error>;
+    /// Makes a delivery that has a row this node's, for a manual action, and marks it like one that was leased.
+    async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<Claimed, Error>;
 }
 
 /// How far the log goes.
@@ -201,6 +200,17 @@ pub struct LeasedDelivery {
     pub attempts: u32,
     /// Of these, the ones that the schedule made.
     pub automatic: u32,
+}
+
+/// What claiming a delivery gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// Nothing: another node has it in hand.
+    Busy,
+    /// It was this node's already, or it does not wait and so is nobody's. All that a store with a single owner says.
+    Own,
+    /// It waited with another node, and waits with this one now.
+    Moved,
 }
 
 /// A move of a subscription's waiting deliveries from one state to another.

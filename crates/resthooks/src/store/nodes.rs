@@ -26,7 +26,8 @@ pub trait Nodes: Send + Sync + 'static {
     async fn renew(&self, node: NodeNo, lease: Duration) -> Result<Renewed, Error>;
 
     /// Makes this node the owner of what nodes left behind that stopped, whose lease has ended, or whose own taker is
-    /// gone; from then on their writes are refused. When `patient` is false, a node whose lease has ended counts only
+    /// gone; from then on their writes are refused. Answers them all, with those that it took before and has not
+    /// forgotten yet. When `patient` is false, a node whose lease has ended counts only
     /// when the store itself is known to have been there all the while, so that it could have renewed it.
     ///
     /// # Errors
