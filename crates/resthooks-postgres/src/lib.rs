@@ -9,7 +9,8 @@
 //! - `database` sends statements, each within a time limit, over the connections of a `pool`; `connection` makes those from
 //!   an `address`, with `tls`; `listen` keeps the one that is told of news.
 //! - `schema` brings tables and functions to this version; `failure` puts PostgreSQL's errors into the store's words.
-//! - `emit` emits within an application's own transaction; `watch` makes tables emit by themselves.
+//! - `emit` emits within an application's own transaction; `watch` makes tables emit by themselves;
+//!   `transfer` moves everything out of a store and into one.
 //!
 //! It must never judge: what is retried, who may see what and what a name looks like is decided by its caller.
 
@@ -33,6 +34,7 @@ mod query;
 mod schema;
 mod store;
 mod tls;
+mod transfer;
 mod value;
 pub mod watch;
 

@@ -35,6 +35,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/emit.sql"),
     include_str!("../sql/watch.sql"),
     include_str!("../sql/watching.sql"),
+    include_str!("../sql/transfer.sql"),
 ];
 
 /// The least version of PostgreSQL.

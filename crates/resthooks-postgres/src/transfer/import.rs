@@ -1,0 +1,194 @@
+//! Adds what is not there.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use resthooks::model::{ApiKey, KeyRole, SubscriptionId, SubscriptionNo, Timestamp};
+use resthooks::store::Error;
+use resthooks::store::coding::subscription_status_code;
+use resthooks::store::transfer::{Item, MovedEvent, MovedKey, MovedSubscription};
+use tokio_postgres::types::Type;
+
+use super::columns::Columns;
+use crate::database::{Database, Parameter, Way};
+use crate::event_row::{get, uid};
+use crate::failure::corrupt;
+use crate::numbers::numbers_around;
+use crate::value::Uuid;
+
+/// What was imported before is being taken over by a node, which takes some moments.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) fn unsound(what: impl std::fmt::Display) -> Error {
+    Error::Corrupt(format!("what is to be imported: {what}"))
+}
+
+/// Adds those that are not there; how many that were.
+pub(super) async fn all(database: &Database, items: Vec<Item>) -> Result<usize, Error> {
+    let mut added = 0;
+    let mut events = Vec::new();
+    for item in items {
+        // Those that other things may speak of come first, and events are added together.
+        added += match item {
+            Item::Event(moved) => {
+                events.push(moved);
+                0
+            }
+            other => usize::from(add(database, other).await?),
+        };
+    }
+    if events.is_empty() {
+        return Ok(added);
+    }
+    Ok(added + add_events(database, &events).await?)
+}
+
+async fn add(database: &Database, item: Item) -> Result<bool, Error> {
+    match item {
+        Item::Account(moved) => {
+            let (id, at) = (moved.id.as_str(), moved.created_at.as_millis());
+            ask(database, "SELECT @.import_account($1, $2) AS added", &[(&id, Type::TEXT), (&at, Type::INT8)])
+                .await
+        }
+        Item::EventType(moved) => {
+            let document = serde_json::to_string(&moved).map_err(unsound)?;
+            let sql = "SELECT @.import_event_type($1, $2) AS added";
+            ask(database, sql, &[(&moved.name.as_str(), Type::TEXT), (&document, Type::TEXT)]).await
+        }
+        Item::ApiKey(moved) => add_key(database, moved).await,
+        Item::Subscription(moved) => add_subscription(database, &moved).await,
+        Item::Event(moved) => Ok(add_events(database, &[moved]).await? > 0),
+    }
+}
+
+async fn ask(database: &Database, sql: &str, parameters: &[Parameter<'_>]) -> Result<bool, Error> {
+    let rows = database.repeat(Way::Any, sql, parameters).await?;
+    rows.first().map_or_else(|| Err(corrupt("an answer")), |row| get(row, "added"))
+}
+
+async fn add_key(database: &Database, moved: MovedKey) -> Result<bool, Error> {
+    let key = ApiKey::try_from(moved).map_err(unsound)?;
+    let account = match &key.role {
+        KeyRole::Provider => None,
+        KeyRole::Consumer(id) => Some(id.as_str()),
+    };
+    let parameters = [
+        (&Uuid(key.id.0) as _, Type::UUID),
+        (&&key.hash.0[..] as _, Type::BYTEA),
+        (&account as _, Type::TEXT),
+        (&key.name.as_deref().map(str::as_bytes) as _, Type::BYTEA),
+        (&key.created_at.as_millis() as _, Type::INT8),
+    ];
+    ask(database, "SELECT @.import_key($1, $2, $3, $4, $5) AS added", &parameters).await
+}
+
+async fn add_subscription(database: &Database, moved: &MovedSubscription) -> Result<bool, Error> {
+    let subscription = &moved.subscription;
+    let document = serde_json::to_string(subscription).map_err(unsound)?;
+    let status = i16::try_from(subscription_status_code(subscription.status)).unwrap_or(i16::MAX);
+    let patterns =
+        subscription.events.iter().fold(" ".to_owned(), |all, pattern| all + pattern.as_str() + " ");
+    let progress = moved.progress.as_ref();
+    let at = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let parameters = [
+        (&Uuid(subscription.id.0) as _, Type::UUID),
+        (&subscription.account.as_str() as _, Type::TEXT),
+        (&status as _, Type::INT2),
+        (&subscription.target_url.as_str() as _, Type::TEXT),
+        (&patterns as _, Type::TEXT),
+        (&document as _, Type::TEXT),
+        (&subscription.created_at.as_millis() as _, Type::INT8),
+        (&moved.version.cast_signed() as _, Type::INT8),
+        (&progress.map_or(0, |p| p.sequence.cast_signed()) as _, Type::INT8),
+        (&progress.and_then(|p| at(p.last_success_at)) as _, Type::INT8),
+        (&progress.and_then(|p| at(p.last_failure_at)) as _, Type::INT8),
+        (&progress.and_then(|p| at(p.failing_since)) as _, Type::INT8),
+        (&progress.map_or(0, |p| p.consecutive_failures.cast_signed()) as _, Type::INT8),
+    ];
+    let sql = "SELECT @.import_subscription($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS added";
+    ask(database, sql, &parameters).await
+}
+
+async fn add_events(database: &Database, events: &[Box<MovedEvent>]) -> Result<usize, Error> {
+    let rows = database.read("SELECT @.imported_through() AS through", &[]).await?;
+    let below: i64 = get(rows.first().ok_or_else(|| corrupt("an answer"))?, "through")?;
+    let numbers = subscription_numbers(database, events).await?;
+    let now = database.clock.now();
+    let (mut columns, mut last) = (Columns::default(), below);
+    let (mut through, mut all_recorded) = (below, true);
+    for event in events {
+        let seq = number(event, now, last)?;
+        last = seq;
+        all_recorded &= columns.push(seq, event, &numbers)?;
+        if all_recorded {
+            through = seq;
+        }
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let mut parameters =
+        vec![(&version as _, Type::TEXT), (&below as _, Type::INT8), (&through as _, Type::INT8)];
+    parameters.extend(columns.parameters());
+    let places: Vec<String> = (1..=parameters.len()).map(|place| format!("${place}")).collect();
+    let sql = format!("SELECT @.import_events({}) AS added", places.join(", "));
+    for _ in 1..TRIES {
+        match database.repeat(Way::Any, &sql, &parameters).await {
+            Err(Error::Unavailable(why)) if why.contains("taking over") => database.clock.sleep(PAUSE).await,
+            done => return added(&done?),
+        }
+    }
+    added(&database.repeat(Way::Any, &sql, &parameters).await?)
+}
+
+fn added(rows: &[tokio_postgres::Row]) -> Result<usize, Error> {
+    let added: i64 = get(rows.first().ok_or_else(|| corrupt("an answer"))?, "added")?;
+    usize::try_from(added).map_err(|_| corrupt("a count"))
+}
+
+/// The event's own time, as its unique part tells it, but after the one before and never in the future: nodes number
+/// their events above all that are there.
+fn number(event: &MovedEvent, now: Timestamp, last: i64) -> Result<i64, Error> {
+    let uid = event.unique().map_err(unsound)?.to_bytes();
+    let millis = uid.iter().take(6).fold(0, |millis, byte| millis << 8 | i64::from(*byte));
+    let at = Timestamp::from_millis(millis).min(now);
+    let (first, _) = numbers_around(Some(at), None, 0);
+    Ok(if first > last { first } else { after(last) })
+}
+
+/// The next number of slot 0.
+fn after(last: i64) -> i64 {
+    let (of_milli, counters) = (1 << 21, 1 << 11);
+    let place = last % of_milli;
+    if place + 1 < counters { last + 1 } else { (last / of_milli + 1) * of_milli }
+}
+
+async fn subscription_numbers(
+    database: &Database,
+    events: &[Box<MovedEvent>],
+) -> Result<HashMap<SubscriptionId, SubscriptionNo>, Error> {
+    let mut ids: Vec<Uuid> = Vec::new();
+    ids.extend(events.iter().flat_map(|event| &event.matched).map(|one| Uuid(one.subscription.0)));
+    ids.sort_by_key(|id| id.0);
+    ids.dedup_by_key(|id| id.0);
+    let sql = "SELECT no, uid FROM @.subscription WHERE uid = ANY ($1)";
+    let rows = database.read(sql, &[(&ids, Type::UUID_ARRAY)]).await?;
+    rows.iter().map(|row| Ok((SubscriptionId(uid(row, "uid")?), SubscriptionNo(get(row, "no")?)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_imported_events_are_of_slot_0_and_ascend() {
+        let mut last = 5 << 21;
+        for _ in 0..10_000 {
+            let next = after(last);
+            assert!(next > last && (next >> 11) & 1023 == 0);
+            last = next;
+        }
+        assert_eq!(last >> 21, 5 + 10_000 / 2048);
+        // Above one that is not of slot 0, too.
+        assert_eq!(after((5 << 21) | (7 << 11)), 6 << 21);
+    }
+}
