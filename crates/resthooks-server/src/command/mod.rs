@@ -9,6 +9,7 @@ mod listen;
 mod migrate;
 mod nodes;
 mod serve;
+mod transfer;
 mod watch;
 
 use std::ffi::OsString;
@@ -52,6 +53,10 @@ enum Command {
     Unwatch(watch::Unwatch),
     /// Show the tables that are watched
     Watched(watch::Watched),
+    /// Write everything that a store holds into a file
+    Export(transfer::Export),
+    /// Add what an export holds to a store
+    Import(transfer::Import),
     /// Receive hooks on this machine, verify their signatures and print them
     Listen(listen::Listen),
     /// Print completions for a shell
@@ -82,6 +87,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Nodes(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Listen(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Watch(command) => command.run(),
         Command::Unwatch(command) => command.run(),
         Command::Watched(command) => command.run(),
