@@ -83,7 +83,12 @@ BEGIN
             reason = CASE WHEN one.keep THEN d.reason ELSE one.reason END,
             node = CASE WHEN one.keep THEN d.node WHEN one.status IN (1, 2) THEN by_node END
         WHERE d.account = one.account AND d.subscription = one.subscription AND d.event_seq = one.event_seq;
-        IF FOUND AND one.attempt IS NOT NULL THEN
+        -- A batch that was written, and whose answer was lost, comes again: the same attempt is not another one.
+        IF FOUND AND one.attempt IS NOT NULL
+            AND NOT EXISTS (SELECT FROM delivery d WHERE d.account = one.account AND d.subscription = one.subscription
+                AND d.event_seq = one.event_seq AND d.first_attempt = one.attempt)
+            AND NOT EXISTS (SELECT FROM attempt a WHERE a.account = one.account AND a.subscription = one.subscription
+                AND a.event_seq = one.event_seq AND a.attempt = one.attempt) THEN
             INSERT INTO attempt (event_seq, subscription, place, account, attempt)
             VALUES (one.event_seq, one.subscription, one.place, one.account, one.attempt)
             ON CONFLICT DO NOTHING;

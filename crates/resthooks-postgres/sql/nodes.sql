@@ -86,6 +86,7 @@ BEGIN
         WHERE n.no <> by_node AND (n.state = 1 OR n.state = 0 AND n.lease_until <= now AND patient)
         ORDER BY n.slot
     LOOP
+        CONTINUE WHEN NOT EXISTS (SELECT FROM node n WHERE n.no = one.no AND (n.state = 1 OR n.lease_until <= now_ms()));
         -- Who can't be fenced off at once is left for the next time: nobody waits here for anybody.
         CONTINUE WHEN NOT fence_off(one.slot);
         -- It may have come back meanwhile.

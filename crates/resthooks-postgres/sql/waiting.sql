@@ -133,7 +133,8 @@ BEGIN
     RETURN QUERY
     WITH chosen AS MATERIALIZED (
         SELECT d.account, d.subscription, d.event_seq FROM delivery d
-        WHERE d.node = from_node AND d.status IN (1, 2)
+        -- A range, so that the order asked for is that of the one index that begins with the node.
+        WHERE d.node BETWEEN from_node AND from_node AND d.status IN (1, 2)
         ORDER BY d.node, d.subscription, d.status, d.event_seq
         LIMIT most
     ), moved AS (

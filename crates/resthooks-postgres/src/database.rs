@@ -19,6 +19,9 @@ use crate::pool::{Lent, Pool};
 /// A parameter and its type.
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// Connections for what callers read back.
+const READING: usize = 4;
+
 /// How often a statement that met another one is tried.
 const TRIES: usize = 5;
 
@@ -34,6 +37,8 @@ pub(crate) struct Database {
     /// For leases, so that one is never lost because everything else is busy.
     leases: Pool,
     rest: Pool,
+    /// For what callers read back, however slow: the engine never waits behind that.
+    reading: Pool,
 }
 
 /// Which connection a statement goes over.
@@ -43,6 +48,8 @@ pub(crate) enum Way {
     Lease,
     /// Those for everything.
     Any,
+    /// Those for what callers read back.
+    Reading,
 }
 
 impl Database {
@@ -56,6 +63,7 @@ impl Database {
             commits: pool(1),
             leases: pool(1),
             rest: pool(options.pool_size),
+            reading: pool(READING),
             connector,
         }
     }
@@ -63,6 +71,11 @@ impl Database {
     /// Asks something that changes nothing.
     pub(crate) async fn read(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
         self.repeat(Way::Any, sql, parameters).await
+    }
+
+    /// The same for what callers read back: lists, and single things of the past.
+    pub(crate) async fn look_up(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        self.repeat(Way::Reading, sql, parameters).await
     }
 
     /// Does something that may as well happen twice.
@@ -96,7 +109,11 @@ impl Database {
     }
 
     async fn try_once(&self, way: Way, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Trouble> {
-        let pool = if way == Way::Lease { &self.leases } else { &self.rest };
+        let pool = match way {
+            Way::Lease => &self.leases,
+            Way::Any => &self.rest,
+            Way::Reading => &self.reading,
+        };
         let lent = pool.lend().await.map_err(Trouble::Refused)?;
         self.send(lent, &self.schema.name_in(sql), parameters).await
     }
@@ -137,14 +154,14 @@ impl Database {
 
     /// Connects anew for whatever comes next.
     fn forget(&self) {
-        for pool in [&self.commits, &self.leases, &self.rest] {
+        for pool in [&self.commits, &self.leases, &self.rest, &self.reading] {
             pool.forget();
         }
     }
 
     /// Sends nothing more.
     pub(crate) fn close(&self) {
-        for pool in [&self.commits, &self.leases, &self.rest] {
+        for pool in [&self.commits, &self.leases, &self.rest, &self.reading] {
             pool.close();
         }
     }

@@ -103,7 +103,7 @@ impl Query {
         read: impl Fn(&Row) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let parameters: Vec<Parameter<'_>> = self.values.iter().map(Value::parameter).collect();
-        let rows = database.read(&self.sql, &parameters).await?;
+        let rows = database.look_up(&self.sql, &parameters).await?;
         rows.iter().map(read).collect()
     }
 }

@@ -85,7 +85,7 @@ macro_rules! shared_suite {
                 an_account_that_another_node_deleted_may_begin_anew
             ];
             change: [
-                others_see_changes_and_their_author_does_not, changes_are_seen_in_parts,
+                all_see_changes_in_their_order, changes_are_seen_in_parts,
                 no_change_is_left_out_although_many_are_made_at_once, others_are_told
             ];
             emitted: [

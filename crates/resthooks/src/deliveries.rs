@@ -316,7 +316,8 @@ impl Core {
             scheduled: u64::from(!held),
             held: u64::from(held),
         };
-        self.dispatch.load(&waits, &delivery.account, cap, false);
+        // Its subscription may have changed before this node had a lane that would have been told.
+        self.dispatch.load(&waits, &delivery.account, cap, held);
     }
 
     /// Gives a claimed delivery back as it is in the store. One that is held may have been passed over meanwhile by

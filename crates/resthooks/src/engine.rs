@@ -18,7 +18,7 @@ use crate::ingest::{Tracker, Writer, recover, write};
 use crate::keyring::Keyring;
 use crate::membership;
 use crate::model::SubscriptionStatus;
-use crate::options::Options;
+use crate::options::{EventTypes, Options};
 use crate::stats::Stats;
 use crate::store::{Backlog, Joined, NewNode, Snapshot, Store};
 
@@ -116,6 +116,7 @@ pub(crate) async fn begin(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         lease: options.lease,
         started_at: options.clock.now(),
+        registers_types: options.event_types == EventTypes::Auto,
     };
     let joining = options.clock.monotonic();
     let joined = store.join(&new).await?;

@@ -92,6 +92,7 @@ async fn join(scene: &Scene) -> Result<NodeNo, Error> {
         version: "0".to_owned(),
         lease: Duration::from_secs(3_600),
         started_at: scene.clock.now(),
+        registers_types: false,
     };
     Ok(scene.store.join(&new).await?.node)
 }

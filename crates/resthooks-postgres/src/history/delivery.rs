@@ -69,7 +69,7 @@ pub(crate) async fn deliveries(database: &Database, keys: &[DeliveryKey]) -> Res
          AND d.subscription = u.subscription AND d.event_seq = u.seq LIMIT 1) d {JOINS}"
     );
     let parameters = [(&events as _, Type::INT8_ARRAY), (&subscriptions as _, Type::INT8_ARRAY)];
-    database.read(&sql, &parameters).await?.iter().map(delivery).collect()
+    database.look_up(&sql, &parameters).await?.iter().map(delivery).collect()
 }
 
 const ATTEMPTS: &str = "SELECT t.attempt FROM (SELECT e.account FROM @.event e WHERE e.seq = $1 LIMIT 1) a \
@@ -82,7 +82,7 @@ const ATTEMPTS: &str = "SELECT t.attempt FROM (SELECT e.account FROM @.event e W
 /// A delivery's attempts: the one made before it had a row, then the others.
 pub(crate) async fn attempts(database: &Database, key: DeliveryKey) -> Result<Vec<Attempt>, Error> {
     let parameters = [(&key.event.0 as _, Type::INT8), (&key.subscription.0 as _, Type::INT8)];
-    let rows = database.read(ATTEMPTS, &parameters).await?;
+    let rows = database.look_up(ATTEMPTS, &parameters).await?;
     let attempt = |row: &Row| decode_attempt(get(row, "attempt")?).ok_or_else(|| corrupt("an attempt"));
     rows.iter().map(attempt).collect()
 }

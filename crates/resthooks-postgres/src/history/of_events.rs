@@ -130,5 +130,5 @@ async fn rows(
         (&status as _, Type::INT8),
         (&limit as _, Type::INT8),
     ];
-    database.read(&sql, &parameters).await?.iter().map(delivery).collect()
+    database.look_up(&sql, &parameters).await?.iter().map(delivery).collect()
 }

@@ -1,4 +1,4 @@
-//! What other nodes have changed: the rows of `change` say what, the tables say how it stands now.
+//! What has been changed: the rows of `change` say what, the tables say how it stands now.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,9 +13,9 @@ use crate::failure::corrupt;
 use crate::store::Inner;
 use crate::value::count;
 
-const ASK: &str = "SELECT no, node, kind, key FROM @.change WHERE no > $1 ORDER BY no LIMIT $2";
+const ASK: &str = "SELECT no, kind, key FROM @.change WHERE no > $1 ORDER BY no LIMIT $2";
 
-/// One that another node has noted.
+/// One that a node has noted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Noted {
     Subscription(SubscriptionNo),
@@ -30,13 +30,8 @@ pub(crate) async fn changes(inner: &Inner, after: ChangeNo, limit: usize) -> Res
     let parameters = [(&after.0 as _, Type::INT8), (&limit_count as _, Type::INT8)];
     let rows = inner.database.read(ASK, &parameters).await?;
     let through = rows.last().map_or(Ok(after.0), |row| get(row, "no"))?;
-    let own = inner.numbers.node();
-    let mut all = Vec::new();
-    for row in &rows {
-        if get::<i64>(row, "node")? != own {
-            all.push(noted(row)?);
-        }
-    }
+    // This node's own as well: a change whose answer was lost is not in its memory.
+    let all: Vec<Noted> = rows.iter().map(noted).collect::<Result<_, _>>()?;
     for account in all.iter().filter_map(|one| if let Noted::Account(id) = one { Some(id) } else { None }) {
         inner.seen.forget(account);
     }

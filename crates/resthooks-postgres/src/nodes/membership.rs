@@ -17,6 +17,12 @@ const NODES: &str = "SELECT no, name, version, started_at, renewed_at, lease_unt
                      CASE WHEN state = 0 AND lease_until <= @.now_ms() THEN 3::smallint ELSE state END AS standing \
                      FROM @.node ORDER BY no DESC";
 
+const EVENT_TYPES: &str = "INSERT INTO @.setting AS s (name, value) VALUES ('event_types', $1) \
+                           ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
+
+/// Clocks that differ by more are worth a warning.
+const FAR_MS: i64 = 60_000;
+
 fn millis(lease: Duration) -> i64 {
     i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2)
 }
@@ -38,7 +44,24 @@ pub(crate) async fn join(inner: &Inner, new: &NewNode) -> Result<Joined, Error> 
     let row = rows.first().ok_or_else(|| corrupt("a node's number"))?;
     let (node, last) = (NodeNo(get(row, "no")?), get(row, "last")?);
     inner.numbers.begin(node, get(row, "slot")?, last);
+    let kept = if new.registers_types { "auto" } else { "strict" };
+    compare_clocks(inner).await?;
+    inner.database.repeat(Way::Any, EVENT_TYPES, &[(&kept as _, Type::TEXT)]).await?;
     Ok(Joined { node, last: EventSeq(last), watermark: None })
+}
+
+/// Numbers are times: those that a clock far ahead has given are gone on with by every node that joins later.
+async fn compare_clocks(inner: &Inner) -> Result<(), Error> {
+    let own = inner.database.clock.now().as_millis();
+    let rows = inner.database.read("SELECT @.now_ms() AS now", &[]).await?;
+    let theirs: i64 = rows.first().map_or(Ok(own), |row| get(row, "now"))?;
+    if (own - theirs).abs() > FAR_MS {
+        tracing::warn!(
+            ahead_ms = own - theirs,
+            "this machine's clock and the database's differ by more than a minute: events are ordered and partitioned by it"
+        );
+    }
+    Ok(())
 }
 
 /// Lengthens a lease.

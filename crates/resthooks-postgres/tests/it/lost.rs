@@ -87,6 +87,7 @@ fn a_commit_that_is_not_answered_in_time_is_in_doubt() {
             version: "1".to_owned(),
             lease: LEASE,
             started_at: resthooks_store_test::lab::at(0),
+            registers_types: false,
         };
         let node = store.join(&new).await.unwrap().node;
         let to = lab.subscribe("a").await;

@@ -21,7 +21,13 @@ const ALL: usize = 100_000;
 
 /// A node that joins.
 fn new_node(name: &str, lease: Duration) -> NewNode {
-    NewNode { name: name.to_owned(), version: "1.2.3".to_owned(), lease, started_at: at(0) }
+    NewNode {
+        name: name.to_owned(),
+        version: "1.2.3".to_owned(),
+        lease,
+        started_at: at(0),
+        registers_types: false,
+    }
 }
 
 impl Lab {

@@ -68,13 +68,19 @@ async fn collect_page(core: &Arc<Core>) -> Result<usize, Error> {
 }
 
 async fn hand_in(core: &Arc<Core>, row: &Emitted) -> Result<Answer, Error> {
+    let mut registered = Ok(());
     if core.options.event_types == EventTypes::Auto
         && let Ok(name) = row.event.parse::<EventName>()
         && core.catalog.get(&name).is_none()
     {
-        core.register_on_first_use(&name).await?;
+        registered = match core.register_on_first_use(&name).await {
+            Err(error @ (Error::Unavailable { .. } | Error::Internal(_))) => return Err(error),
+            // What can't be registered must not hold up what stands behind it.
+            other => other.map(drop).map_err(|error| error.to_string()),
+        };
     }
-    let judged = emitted(row, &core.catalog, &*core.options.random, core.options.clock.now());
+    let now = core.options.clock.now();
+    let judged = registered.and_then(|()| emitted(row, &core.catalog, &*core.options.random, now));
     let (reply, answer) = oneshot::channel();
     let (events, origin) = match judged {
         Ok(event) => (vec![event], Origin::Emitted(row.no)),

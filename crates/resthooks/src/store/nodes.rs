@@ -50,8 +50,8 @@ pub trait Nodes: Send + Sync + 'static {
     /// All nodes that are known, those that joined last first.
     async fn nodes(&self) -> Result<Vec<Node>, Error>;
 
-    /// What other nodes have changed after this point, in their order, at most `limit`, each as it stands now. Shorter
-    /// than `limit` means that there is no more. The point moves on even when all of it was this node's own.
+    /// What has been changed after this point, in order, at most `limit`, each as it stands now. A node's own changes are
+    /// among them: when an answer is lost it does not know whether it made one. Those of before may be, too.
     async fn changes(&self, after: ChangeNo, limit: usize) -> Result<Changes, Error>;
 
     /// Account deletions that were begun and are not done.
@@ -82,6 +82,9 @@ pub struct NewNode {
     pub lease: Duration,
     /// When it started.
     pub started_at: Timestamp,
+    /// Whether event types register themselves with their first event; what is emitted in transactions is judged by
+    /// what the node that joined last says.
+    pub registers_types: bool,
 }
 
 /// What joining gave.
@@ -131,7 +134,7 @@ pub struct Changes {
     pub more: bool,
 }
 
-/// Something that another node has changed, as it stands now.
+/// Something that was changed, as it stands now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A subscription was created or changed, or has ended.
