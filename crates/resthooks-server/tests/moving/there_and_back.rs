@@ -1,0 +1,140 @@
+//! From SQLite to PostgreSQL and back: all that was there, nothing twice, and what was not delivered yet is.
+
+use std::time::Duration;
+
+use resthooks::model::{EventSeq, NodeStatus, SubscriptionNo};
+use resthooks::store::transfer::Transfer as _;
+use resthooks::store::{Control as _, Log as _, NewNode, Nodes as _, SubscriptionFilter};
+use resthooks_store_test::lab::{at, first, run};
+
+use crate::contents::fill;
+use crate::place::{File, Place, done, failed, things};
+
+/// A SQLite store with some of everything, and its export in a file beside it.
+pub(crate) fn filled() -> (Place, String, std::path::PathBuf) {
+    let from = Place::sqlite();
+    run(File(from.file()), fill);
+    let export = from.export();
+    let file = from.file().with_extension("ndjson");
+    std::fs::write(&file, &export).unwrap();
+    (from, export, file)
+}
+
+#[test]
+fn everything_comes_back_as_it_was() {
+    let (_from, export, file) = filled();
+    let (postgres, back) = (Place::postgres(), Place::sqlite());
+    let said = done(postgres.import(&file));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        said.contains(
+            "imported 4 accounts, 2 event types, 2 API keys, 6 subscriptions, 7 events with 6 deliveries"
+        ),
+        "{said}"
+    );
+    let moved = postgres.export();
+    assert_eq!(things(&moved), things(&export));
+    std::fs::write(&file, &moved).unwrap();
+    done(back.import(&file));
+    assert_eq!(things(&back.export()), things(&export));
+    // Again, everything is there already.
+    for place in [&postgres, &back] {
+        let said = done(place.import(&file));
+        assert!(
+            String::from_utf8_lossy(&said.stderr).contains("; 21 of them were there already"),
+            "{said:?}"
+        );
+        assert_eq!(things(&place.export()), things(&export));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_and_what_has_no_row_yet_is_taken_over_from_the_import() {
+    let (_from, _, file) = tokio::task::spawn_blocking(filled).await.unwrap();
+    let place = Place::postgres();
+    done(place.import(&file));
+    let store = place.open_postgres().await;
+    let nodes = store.nodes().await.unwrap();
+    assert_eq!((nodes.len(), nodes[0].status, nodes[0].name.as_str()), (1, NodeStatus::Left, "import"));
+    let import = nodes[0].no;
+
+    let new = NewNode {
+        name: "n".to_owned(),
+        version: "1".to_owned(),
+        lease: Duration::from_secs(60),
+        started_at: at(0),
+        registers_types: false,
+    };
+    let joined = store.join(&new).await.unwrap();
+    assert!(store.renew(joined.node, new.lease).await.unwrap().orphans);
+    assert_eq!(store.take_over(joined.node, true).await.unwrap(), [import]);
+    let position = store.position(import).await.unwrap();
+    assert!(joined.last >= position.last && position.watermark < position.last);
+    let left = store.unrecorded(import, position.watermark, position.last, 100).await.unwrap();
+    // Those of which all is recorded before the first of which it is not are below the watermark.
+    let missing: Vec<usize> = left.iter().map(|one| one.missing.len()).collect();
+    assert_eq!(missing, [1, 0, 1, 1], "the fourth lacks one, then none, and those of the others");
+    let inherited = store.inherit(joined.node, import, 100).await.unwrap();
+    let waiting: u64 = inherited.backlog.iter().map(|one| one.scheduled + one.held).sum();
+    assert_eq!((waiting, inherited.done), (2, true));
+    store.forget(joined.node, import).await.unwrap();
+
+    // Sequences go on where they were.
+    let subscriptions = store.list_subscriptions(&SubscriptionFilter::default(), first(10)).await.unwrap();
+    let numbers: Vec<SubscriptionNo> = subscriptions.iter().map(|one| one.no).collect();
+    let sequences: Vec<u64> =
+        store.standing(&numbers).await.unwrap().iter().map(|one| one.progress.sequence).collect();
+    assert!(sequences.contains(&4), "{sequences:?}");
+    assert!(left.iter().all(|one| one.event.seq > EventSeq(0)));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_beside_a_node_is_told_to_it_and_taken_over_by_it() {
+    let (_from, _, file) = tokio::task::spawn_blocking(filled).await.unwrap();
+    let place = Place::postgres();
+    let store = std::sync::Arc::new(place.open_postgres().await);
+    let hooks = resthooks::Hooks::start(store.clone(), resthooks::Options::default()).await.unwrap();
+    done(place.import(&file));
+    assert!(store.hindrances().await.unwrap()[0].contains("nodes work on this store"));
+    let clock = resthooks::env::SystemClock::default();
+    let mut left = 2;
+    for _ in 0..1_500 {
+        left = store.nodes().await.unwrap().len();
+        if left == 1 {
+            break;
+        }
+        resthooks::env::Clock::sleep(&clock, Duration::from_millis(20)).await;
+    }
+    assert_eq!(left, 1, "the import's is forgotten when it has nothing left");
+    let types = hooks.event_types(resthooks::store::Page { after: None, limit: 10 });
+    assert_eq!(types.items.len(), 2);
+    hooks.shutdown(Duration::from_secs(5)).await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_use_is_refused() {
+    let (from, _, file) = tokio::task::spawn_blocking(filled).await.unwrap();
+    let store =
+        resthooks_sqlite::SqliteStore::open(from.file(), resthooks_sqlite::Options::default()).unwrap();
+    for output in [from.command("export").output().unwrap(), from.import(&file)] {
+        assert!(failed(&output).contains("in use by process"), "{output:?}");
+    }
+    store.close().unwrap();
+}
+
+#[test]
+fn the_file_is_its_owners_alone_and_never_overwritten() {
+    let (from, export, _) = filled();
+    let file = from.file().with_extension("out");
+    let write = || from.command("export").arg("--output").arg(&file).output().unwrap();
+    done(write());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), export);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert!(failed(&write()).contains("--output"));
+}
