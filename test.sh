@@ -15,6 +15,7 @@ missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v curl >/dev/null || missing+=(curl)
 scripts/postgres.sh find >/dev/null 2>&1 || missing+=(postgresql)
+[[ -x /usr/sbin/pgbouncer ]] || missing+=(pgbouncer)
 if ((${#missing[@]})); then "${as_root[@]}" apt-get update -qq; fi
 if [[ " ${missing[*]} " == *" postgresql "* ]]; then
   # The package would make a cluster of its own, start it and leave it running: the tests start their own.
@@ -23,6 +24,10 @@ if [[ " ${missing[*]} " == *" postgresql "* ]]; then
     /etc/postgresql-common/createcluster.conf
 fi
 if ((${#missing[@]})); then get "${missing[@]}"; fi
+if [[ " ${missing[*]} " == *" pgbouncer "* ]]; then
+  # Nor should this package's service run: the tests start one of their own.
+  "${as_root[@]}" service pgbouncer stop >/dev/null 2>&1 || true
+fi
 
 for component in rustfmt clippy; do
   if ! cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1; then rustup component add "$component"; fi

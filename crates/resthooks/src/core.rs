@@ -96,12 +96,15 @@ impl Core {
     }
 
     /// A subscription's status, also of one that has ended.
-    pub(crate) async fn status_of(&self, no: SubscriptionNo) -> SubscriptionStatus {
+    ///
+    /// # Errors
+    /// When the store can't be read: then nothing may be concluded.
+    pub(crate) async fn status_of(&self, no: SubscriptionNo) -> Result<SubscriptionStatus, Error> {
         if let Some(live) = self.index.get(no) {
-            return live.subscription.status;
+            return Ok(live.subscription.status);
         }
-        let stored = self.store.subscriptions_by_no(&[no]).await.unwrap_or_default();
-        stored.first().map_or(SubscriptionStatus::Deleted, |subscription| subscription.status)
+        let stored = self.store.subscriptions_by_no(&[no]).await?;
+        Ok(stored.first().map_or(SubscriptionStatus::Deleted, |subscription| subscription.status))
     }
 
     /// This target said 410: nothing more is sent from now on, and the subscription ends, unless it has another

@@ -17,7 +17,7 @@ use crate::model::{
     AccountId, Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, Event, EventId, EventName,
     EventSeq, Match, SequencedEvent, SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
-use crate::store::{Backlog, Claimed, DeliveryFilter, Page, Record};
+use crate::store::{self, Backlog, Claimed, DeliveryFilter, Page, Record};
 
 /// A delivery that is recorded again each time it is read is shown as it is after so many.
 const READ_AGAIN: usize = 3;
@@ -262,6 +262,10 @@ async fn retry_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
         core.put_back(&found.delivery);
         return Err(Error::NotFound);
     };
+    if !core.dispatch.has_lease() {
+        core.put_back(&found.delivery);
+        return Err(store::Error::Unavailable("this node's lease has run out".to_owned()).into());
+    }
     let attempt = attempt_now(core, &live, &job, true).await;
     let success = attempt.is_success();
     note_health(core, no, success, core.options.clock.now());

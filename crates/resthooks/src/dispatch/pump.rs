@@ -71,7 +71,24 @@ async fn lease(core: &Arc<Core>, ask: LeaseDue) {
 
 /// Moves a subscription's waiting deliveries to the state that its status asks for.
 async fn settle(core: &Arc<Core>, no: SubscriptionNo) {
-    let status = core.status_of(no).await;
+    let (ok, ended) = match core.status_of(no).await {
+        Ok(status) => (settle_to(core, no, status).await, status.is_ended()),
+        Err(error) => {
+            tracing::warn!(%error, "waiting deliveries can't be moved: their subscription can't be read; trying again");
+            (false, false)
+        }
+    };
+    if !ok {
+        tokio::select! {
+            () = core.options.clock.sleep(AFTER_FAILURE) => {}
+            () = core.stopping.cancelled() => {}
+        }
+    }
+    core.dispatch.settle_ended(no, ok, ended);
+}
+
+/// Whether all of them were moved.
+async fn settle_to(core: &Arc<Core>, no: SubscriptionNo, status: SubscriptionStatus) -> bool {
     let moves: &[(DeliveryStatus, DeliveryStatus)] = match status {
         SubscriptionStatus::Active => &[(DeliveryStatus::Held, DeliveryStatus::Scheduled)],
         SubscriptionStatus::Gone | SubscriptionStatus::Deleted => &[
@@ -85,13 +102,7 @@ async fn settle(core: &Arc<Core>, no: SubscriptionNo) {
         let reason = (*to != DeliveryStatus::Scheduled).then(|| unsent(status).1);
         ok &= settle_all(core, no, *from, *to, reason).await;
     }
-    if !ok {
-        tokio::select! {
-            () = core.options.clock.sleep(AFTER_FAILURE) => {}
-            () = core.stopping.cancelled() => {}
-        }
-    }
-    core.dispatch.settle_ended(no, ok, status.is_ended());
+    ok
 }
 
 async fn settle_all(

@@ -129,7 +129,7 @@ impl Dispatch {
 
     /// Whether this node's lease runs. Asked for each delivery just before it is sent: a process that was stopped for
     /// a while must not go on with what another node has taken over meanwhile.
-    fn has_lease(&self) -> bool {
+    pub(crate) fn has_lease(&self) -> bool {
         let until = self.send_until.load(Ordering::Relaxed);
         until == u64::MAX || self.clock.monotonic().as_micros() < u128::from(until)
     }

@@ -71,6 +71,12 @@ impl Held<'_> {
             push(self.core, job, job.record(self.no, status, Some(reason), None));
             return None;
         };
+        if !self.core.dispatch.has_lease() {
+            // The process was stopped since this was its turn. Written, if it still is this node's; else refused.
+            let now = self.core.options.clock.now();
+            push(self.core, job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(now)));
+            return None;
+        }
         let attempt = attempt_now(self.core, &live, job, false).await;
         let reached = attempt.error.is_none_or(|class| !is_unreached(class));
         let record = judged(self.core, &live, job, attempt);
