@@ -93,7 +93,7 @@ fn world() -> (World, [Counter; 3]) {
     let cluster = Cluster::start(NODES, &[&lease, &in_flight, &retries, "--log-level=warn"]);
     let turn = AtomicUsize::new(0);
     let failing = move |_: &_| {
-        let fails = turn.fetch_add(1, Ordering::Relaxed) % 10 == 0;
+        let fails = turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(10);
         Reply::Status(if fails { 500 } else { 200 })
     };
     let counters = [Counter::new(), Counter::new(), Counter::answering(failing)];

@@ -86,12 +86,11 @@ impl Postgres {
     pub(crate) fn hold_connection(&self) -> Option<Held> {
         let mut command = Command::new(self.bin.join("psql"));
         command.arg(self.url()).args(["-X", "-A", "-t"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-        let held = writeln!(child.stdin.as_mut()?, "SELECT 'held';").is_ok();
+        let mut held = Held(command.stderr(Stdio::null()).spawn().unwrap());
+        writeln!(held.0.stdin.as_mut()?, "SELECT 'held';").ok()?;
         let mut line = String::new();
-        let answered = BufReader::new(child.stdout.as_mut()?).read_line(&mut line).is_ok_and(|read| read > 0);
-        let held_on = Held(child);
-        (held && answered).then_some(held_on)
+        let read = BufReader::new(held.0.stdout.as_mut()?).read_line(&mut line).ok()?;
+        (read > 0).then_some(held)
     }
 
     fn control(&self, verb: &str) -> Command {
