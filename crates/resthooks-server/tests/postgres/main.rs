@@ -5,6 +5,7 @@
 
 mod commands;
 mod place;
+mod watching;
 
 #[path = "../it/broken.rs"]
 mod broken;
