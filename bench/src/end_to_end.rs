@@ -4,7 +4,8 @@
 //! Counts are checked on both sides: what the nodes say they delivered, and what the receiver got. One too many or too
 //! few is a failure of the run, not a figure.
 //!
-//! Beside the ratio of the rates stands the ratio of the processor time that a delivery takes, all processes together:
+//! What others take of the machine meanwhile stands there too: a few percent are the kernel's own; with much more, measure
+//! again when it is quiet. Beside the ratio of the rates stands the ratio of the processor time that a delivery takes, all processes together:
 //! on a machine that does other work at the same time it moves much less.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,6 +32,7 @@ struct Limit {
     rates: Samples,
     client_us: Samples,
     receiver_us: Samples,
+    others: Samples,
     request_bytes: Samples,
 }
 
@@ -114,6 +116,7 @@ fn limit_round(
     limit.rates.push(round.rate());
     limit.client_us.push(costs.load);
     limit.receiver_us.push(costs.receiver);
+    limit.others.push(costs.others());
     limit.request_bytes.push(arrived.bytes as f64 / got as f64);
     Ok(Bare { rate: round.rate(), cpu_us: costs.sum() })
 }
@@ -124,6 +127,7 @@ fn limit_rows(limit: &Limit, shape: Shape) -> Vec<Row> {
         row(&format!("limit: signed POSTs, {shape}"), "deliveries/s", &limit.rates),
         row("   processor, client", "µs/delivery", &limit.client_us),
         row("   processor, receiver", "µs/delivery", &limit.receiver_us),
+        row("   taken by others on the machine", "%", &limit.others),
         row("   bytes of a request", "B", &limit.request_bytes),
     ]
 }

@@ -25,6 +25,7 @@ pub(crate) struct Fan {
     nodes_us: Samples,
     load_us: Samples,
     receiver_us: Samples,
+    others: Samples,
     request_bytes: Samples,
     database_us: Samples,
     statements: Samples,
@@ -52,6 +53,7 @@ impl Fan {
         self.nodes_us.push(taken.costs.nodes);
         self.load_us.push(taken.costs.load);
         self.receiver_us.push(taken.costs.receiver);
+        self.others.push(taken.costs.others());
         self.request_bytes.push(taken.arrived.bytes as f64 / deliveries);
         if let Some(done) = taken.done {
             self.database_us.push(taken.costs.database);
@@ -83,6 +85,7 @@ impl Fan {
             Row::new('c', "   processor, nodes", "µs/delivery", &self.nodes_us),
             Row::new('c', "   processor, load generator", "µs/delivery", &self.load_us),
             Row::new('c', "   processor, receiver", "µs/delivery", &self.receiver_us),
+            Row::new('c', "   taken by others on the machine", "%", &self.others),
             Row::new('c', "   bytes of a request", "B", &self.request_bytes),
         ];
         if self.commits.len() > 0 {

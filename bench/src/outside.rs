@@ -17,6 +17,20 @@ pub(crate) fn family_cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok((parent.own_ticks + parent.ended_ticks + children) as f64 / TICKS)
 }
 
+/// Seconds of processor time that anything has used on the whole machine, the kernel with it.
+pub(crate) fn machine_cpu_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    busy_ticks(&stat).map(|ticks| ticks as f64 / TICKS).context("/proc/stat has no line of all processors")
+}
+
+/// All but the idle ticks of the first line: those of guests are among the users' already.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let words = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let ticks: Vec<u64> = words.take(8).map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    // The fourth is idle, the fifth waits for the disk.
+    Some(ticks.iter().enumerate().filter(|(place, _)| !matches!(place, 3 | 4)).map(|(_, ticks)| ticks).sum())
+}
+
 /// A line of `/proc/PID/status` in MiB: `VmRSS` is what a process holds in memory, `VmHWM` the most it has held.
 pub(crate) fn memory_mib(pid: u32, line: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -104,6 +118,14 @@ mod tests {
         let text = "7 (a ) b) S 3 7 7 0 -1 4194560 9 8 7 6 11 22 33 44 20 0 1 0 5 6 7";
         assert_eq!(Stat::parse(text).unwrap(), Stat { parent: 3, own_ticks: 33, ended_ticks: 77 });
         assert!(Stat::parse("7 (a) S 3 7").is_err());
+    }
+
+    #[test]
+    fn what_is_idle_is_not_used() {
+        let stat = "cpu  10 2 30 4000 500 6 7 8 10 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n";
+        assert_eq!(busy_ticks(stat), Some(63));
+        assert_eq!(busy_ticks("cpu0 1 1\n"), None);
+        assert!(machine_cpu_seconds().unwrap() > 0.0);
     }
 
     #[test]
