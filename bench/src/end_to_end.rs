@@ -5,8 +5,8 @@
 //! few is a failure of the run, not a figure.
 //!
 //! What others take of the machine meanwhile stands there too: a few percent are the kernel's own; with much more, measure
-//! again when it is quiet. Beside the ratio of the rates stands the ratio of the processor time that a delivery takes, all processes together:
-//! on a machine that does other work at the same time it moves much less.
+//! again when it is quiet. And beside the ratio of the rates stands the ratio of the processor time that a delivery
+//! takes, all processes together: on a machine that does other work at the same time it moves much less.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
