@@ -49,9 +49,21 @@ CREATE TABLE emitted_pack (
     changed text[] NOT NULL,
     data text[] NOT NULL
 );
+-- Compressed only where that is cheaper than to write more: with lz4, of PostgreSQL 14 and later that were built with it.
 ALTER TABLE emitted_pack
     ALTER COLUMN accounts SET STORAGE EXTERNAL, ALTER COLUMN keys SET STORAGE EXTERNAL,
     ALTER COLUMN changed SET STORAGE EXTERNAL, ALTER COLUMN data SET STORAGE EXTERNAL;
+DO $$
+DECLARE
+    of_column text;
+BEGIN
+    FOREACH of_column IN ARRAY ARRAY['accounts', 'keys', 'changed', 'data'] LOOP
+        EXECUTE format('ALTER TABLE emitted_pack ALTER COLUMN %1$I SET COMPRESSION lz4, ALTER COLUMN %1$I SET STORAGE EXTENDED', of_column);
+    END LOOP;
+EXCEPTION WHEN syntax_error OR feature_not_supported OR invalid_parameter_value THEN
+    NULL;
+END
+$$;
 ALTER TABLE emitted_pack SET (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1000,

@@ -65,6 +65,14 @@ $$
     FROM watch_columns(w.of_table, watch_key(w.of_table, w.id_column), w.columns) AS c WHERE c.long
 $$;
 
+-- Whether all rows of a table are as small as a page: then none needs to be looked at for its size. Those of partitions and
+-- of tables that inherit lie elsewhere.
+CREATE OR REPLACE FUNCTION watch_is_small(rel oid) RETURNS boolean LANGUAGE sql VOLATILE AS
+$$
+    SELECT relkind = 'r' AND NOT relhassubclass AND (reltoastrelid = 0 OR pg_relation_size(reltoastrelid) = 0)
+    FROM pg_class WHERE oid = rel
+$$;
+
 -- The rows of a statement as p: account, key, size, changed (+ for created, - for deleted, else the list of the changed
 -- columns, each with a comma before it), and the columns c1, c2, ...
 -- An update's old and new rows are paired by key and account: a row that has moved to another account was deleted for
@@ -224,7 +232,7 @@ BEGIN
         'CREATE OR REPLACE FUNCTION ', watch_function_name(watch_no, op), E'() RETURNS trigger LANGUAGE plpgsql\n',
         format(E'SECURITY DEFINER SET search_path = %I, pg_temp\n', current_schema()),
         E'SET timezone = ''UTC'' SET intervalstyle = iso_8601 SET bytea_output = hex SET extra_float_digits = 1\n',
-        E'SET work_mem = ''64MB'' SET jit = off SET enable_nestloop = off SET enable_mergejoin = off AS\n$watch$\n',
+        E'SET work_mem = ''64MB'' SET jit = off SET enable_nestloop = off SET enable_mergejoin = off SET enable_hashagg = off AS\n$watch$\n',
         E'#variable_conflict use_variable\nDECLARE\n    at_ms CONSTANT bigint := now_ms();\n',
         E'    head CONSTANT text := event_id_time(at_ms);\n    base CONSTANT bigint := watch_base();\n',
         E'    largest bigint := 0;\nBEGIN\n',
@@ -232,8 +240,10 @@ BEGIN
         -- As if there were large rows: whether there are is found out on the way.
         format(E'    EXECUTE watch_anew(%s, TG_OP) USING at_ms, head, base, 9223372036854775807;\n', watch_no),
         E'    PERFORM pg_notify(current_schema(), ''emit'');\n    RETURN NULL;\nEND IF;\n',
-        CASE WHEN size <> '0' THEN concat(format(E'largest := greatest(0, (SELECT max(%s) FROM %s AS t)', size, source),
-            CASE WHEN op = 'UPDATE' THEN format(E',\n    (SELECT max(%s) FROM old_rows AS t)', size) END, E');\n') END,
+        CASE WHEN size <> '0' THEN concat(E'IF NOT watch_is_small(TG_RELID) THEN\n    largest := greatest(0, ',
+            format('(SELECT max(%s) FROM %s AS t)', size, source),
+            CASE WHEN op = 'UPDATE' THEN format(E',\n        (SELECT max(%s) FROM old_rows AS t)', size) END,
+            E');\nEND IF;\n') END,
         format(E'IF largest <= 16384 AND EXISTS (SELECT FROM %s OFFSET 99) THEN\n', source),
         watch_statement(watch_no, op, 'pack', source, watch_variables()), E';\nELSE\n',
         watch_statement(watch_no, op, 'row', source, watch_variables()),
