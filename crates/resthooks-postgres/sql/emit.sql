@@ -125,6 +125,11 @@ BEGIN
 END
 $$;
 
+-- is_told: whether a node has to be told. All commits of a database that notify wait for each other, so that it is left out
+-- while there is something that a node was told of and has not taken yet: it looks again when it has. When it has just done
+-- so before this transaction commits, the next event brings this one along, or the nodes' own look, twice a second. Only
+-- the newest numbers are asked about, from the last on: dead rows may be many.
+--
 -- The event's id: what was given, else a new one. data is stored as it was given.
 CREATE OR REPLACE FUNCTION emit_text(
     event text, account text, data text, id text, created_at timestamptz, resource_url text, order_key text,
@@ -134,6 +139,8 @@ $$
 DECLARE
     at bigint;
     given text := coalesce(id, '');
+    is_told CONSTANT boolean := (SELECT e.no FROM emitted AS e
+        WHERE e.no > (SELECT s.last_value - 8192 FROM emitted_no_seq AS s) ORDER BY e.no DESC LIMIT 1) IS NULL;
 BEGIN
     PERFORM check_emit(event, account, data, id, created_at, resource_url, order_key, debounce_key);
     at := round(extract(epoch FROM date_trunc('milliseconds', coalesce(created_at, clock_timestamp()))) * 1000);
@@ -142,7 +149,9 @@ BEGIN
     END IF;
     INSERT INTO emitted (own_id, created_at, event, account, id, data, resource_url, order_key, debounce_key)
     VALUES (id IS NOT NULL, at, event, account, given, data, resource_url, order_key, debounce_key);
-    PERFORM pg_notify(current_schema(), 'emit');
+    IF is_told THEN
+        PERFORM pg_notify(current_schema(), 'emit');
+    END IF;
     RETURN given;
 END
 $$;
