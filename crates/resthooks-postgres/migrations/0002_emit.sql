@@ -12,6 +12,7 @@ CREATE TABLE setting (
 CREATE TABLE emitted (
     no bigint GENERATED ALWAYS AS IDENTITY (INCREMENT BY 128) PRIMARY KEY,
     own_id boolean NOT NULL,
+    own_time boolean NOT NULL DEFAULT false,
     created_at bigint NOT NULL,
     event text COLLATE "C" NOT NULL,
     account text COLLATE "C" NOT NULL,

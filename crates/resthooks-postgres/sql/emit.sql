@@ -147,8 +147,8 @@ BEGIN
     IF id IS NULL THEN
         given := new_event_id(now_ms());
     END IF;
-    INSERT INTO emitted (own_id, created_at, event, account, id, data, resource_url, order_key, debounce_key)
-    VALUES (id IS NOT NULL, at, event, account, given, data, resource_url, order_key, debounce_key);
+    INSERT INTO emitted (own_id, own_time, created_at, event, account, id, data, resource_url, order_key, debounce_key)
+    VALUES (id IS NOT NULL, created_at IS NOT NULL, at, event, account, given, data, resource_url, order_key, debounce_key);
     IF is_told THEN
         PERFORM pg_notify(current_schema(), 'emit');
     END IF;

@@ -63,6 +63,7 @@ fn one(row: &Row) -> Result<Emitted, Error> {
         id: get(row, "id")?,
         own_id: get(row, "own_id")?,
         created_at: time(row, "created_at")?,
+        own_time: get(row, "own_time")?,
         resource_url: get(row, "resource_url")?,
         order_key: get(row, "order_key")?,
         debounce_key: get(row, "debounce_key")?,

@@ -186,3 +186,33 @@ async fn what_a_bulk_statement_on_a_watched_table_emits_arrives_once_and_in_orde
     assert!(refused[0].1.contains("1048576"), "{refused:?}");
     hooks.shutdown(std::time::Duration::from_secs(5)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_id_is_accepted_once_however_often_it_is_emitted_again() {
+    let app = App::new().await;
+    let hooks = start(&app).await;
+    let own = || NewEvent { id: Some("mine".parse().unwrap()), ..event("{}") };
+    let mut client = connect().await;
+    for _ in 0..2 {
+        let tx = client.transaction().await.unwrap();
+        hooks.emit_in(&tx, own()).await.unwrap();
+        tx.commit().await.unwrap();
+        until("it is taken", async || {
+            app.client.query_one(&waiting(&app), &[]).await.unwrap().get::<_, i64>(0) == 0
+        })
+        .await;
+    }
+    // Given at the API, it is the same one, too; with other data it is not.
+    hooks.emit_event(own()).await.unwrap();
+    assert_eq!((accepted(&hooks).await.len(), app.refused().await), (1, Vec::new()));
+    let tx = client.transaction().await.unwrap();
+    hooks.emit_in(&tx, NewEvent { id: own().id, ..event("{\"other\": 1}") }).await.unwrap();
+    tx.commit().await.unwrap();
+    until("it is set aside", async || app.refused().await.len() == 1).await;
+    assert_eq!(accepted(&hooks).await.len(), 1);
+    hooks.shutdown(std::time::Duration::from_secs(5)).await;
+}
+
+fn waiting(app: &App) -> String {
+    format!("SELECT count(*) FROM \"{}\".emitted", app.hooks.name)
+}

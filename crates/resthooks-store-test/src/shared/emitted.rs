@@ -68,6 +68,7 @@ pub async fn what_is_emitted_is_read_as_it_was_given(lab: Lab) {
         data: found[0].data.clone(),
         id: "order-1".to_owned(),
         own_id: true,
+        own_time: true,
         created_at: at(-5),
         resource_url: full.resource_url,
         order_key: full.order_key,

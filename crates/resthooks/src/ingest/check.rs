@@ -74,9 +74,11 @@ pub(crate) fn emitted(
         resource_url: row.resource_url.clone(),
         order_key: row.order_key.clone(),
         debounce_key: row.debounce_key.clone(),
-        created_at: Some(row.created_at),
+        // Part of what a producer's id stands for only when the producer gave it.
+        created_at: row.own_time.then_some(row.created_at),
     };
     let mut event = checked(new, catalog, random, now, "").map_err(|e| e.to_string())?;
+    event.created_at = row.created_at;
     if let Some(uid) = made {
         // It was answered this id when it was emitted.
         event.uid = uid;

@@ -177,8 +177,10 @@ pub struct Emitted {
     pub id: String,
     /// Whether the id is the producer's own.
     pub own_id: bool,
-    /// When it happened.
+    /// When it happened: as the producer said, else when it was emitted.
     pub created_at: Timestamp,
+    /// Whether the producer said so: only then a repetition has to say the same.
+    pub own_time: bool,
     /// Where the resource can be read.
     pub resource_url: Option<String>,
     /// Keeps order among events with the same key.
