@@ -95,6 +95,11 @@ impl Core {
         self.index.get(no).is_some_and(|live| live.subscription.status != SubscriptionStatus::Active)
     }
 
+    /// Whether deliveries of this subscription are sent now.
+    pub(crate) fn sends(&self, no: SubscriptionNo) -> bool {
+        self.index.get(no).is_some_and(|live| live.subscription.status == SubscriptionStatus::Active)
+    }
+
     /// A subscription's status, also of one that has ended.
     ///
     /// # Errors

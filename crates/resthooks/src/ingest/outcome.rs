@@ -70,8 +70,13 @@ pub(super) fn recorded(core: &Core, records: &[Record], sides: Vec<Side>) {
         if Dispatch::concerns(record, *was_waiting) {
             let no = record.key.subscription;
             core.dispatch.recorded(record, *was_waiting, core.cap(no));
-            // Its subscription may have been resumed or have ended while this waited to be written.
-            if record.status == DeliveryStatus::Held && !core.holds(no) {
+            // Its subscription may have been resumed, stopped or ended while this waited to be written.
+            let fits = match record.status {
+                DeliveryStatus::Held => core.holds(no),
+                DeliveryStatus::Scheduled => core.sends(no),
+                _ => true,
+            };
+            if !fits {
                 core.dispatch.settle_again(no);
             }
         }
