@@ -12,6 +12,7 @@ mod api;
 mod caller;
 mod options;
 mod panic;
+mod peer;
 mod router;
 
 // What a request says.
@@ -40,4 +41,5 @@ mod openapi;
 
 pub use caller::Caller;
 pub use options::Options;
+pub use peer::PeerAddress;
 pub use router::{consumer_router, router};

@@ -20,6 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use resthooks::env::Clock;
+use resthooks_api::PeerAddress;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -64,6 +65,7 @@ impl Drop for Answering {
 /// Serves a connection until it ends by itself, has been idle for long, or `stop` asks it to end.
 pub(super) async fn serve(
     stream: TcpStream,
+    peer: PeerAddress,
     app: Router,
     mut stop: watch::Receiver<bool>,
     clock: Arc<dyn Clock>,
@@ -75,7 +77,7 @@ pub(super) async fn serve(
     let activity = Arc::new(Activity::default());
     let service = {
         let activity = Arc::clone(&activity);
-        service_fn(move |request| answer(app.clone(), request, Answering::begin(&activity)))
+        service_fn(move |request| answer(app.clone(), request, peer, Answering::begin(&activity)))
     };
     let builder = protocols();
     let stream = TokioIo::new(PatientStream::new(stream, Arc::clone(&clock)));
@@ -130,9 +132,11 @@ async fn quiet(activity: &Activity, clock: &dyn Clock, every: Duration) {
 
 async fn answer(
     app: Router,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
+    peer: PeerAddress,
     answering: Answering,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    request.extensions_mut().insert(peer);
     let response = app.oneshot(request).await?;
     Ok(response.map(|body| AnswerBody { body, _answering: answering }))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use resthooks::env::Clock;
+use resthooks_api::PeerAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -67,8 +68,8 @@ async fn accept(
         loop {
             // The slot comes first: without one, callers wait in the operating system's queue and cost us nothing.
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let stream = next_caller(&listener, &*clock).await;
-            let serving = connection::serve(stream, app.clone(), stopped.clone(), Arc::clone(&clock));
+            let (stream, peer) = next_caller(&listener, &*clock).await;
+            let serving = connection::serve(stream, peer, app.clone(), stopped.clone(), Arc::clone(&clock));
             tokio::spawn(async move {
                 serving.await;
                 drop(slot);
@@ -81,10 +82,10 @@ async fn accept(
     }
 }
 
-async fn next_caller(listener: &TcpListener, clock: &dyn Clock) -> TcpStream {
+async fn next_caller(listener: &TcpListener, clock: &dyn Clock) -> (TcpStream, PeerAddress) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return (stream, PeerAddress::new(peer.ip())),
             // The caller has gone again; the next one may be fine.
             Err(error) if is_the_callers(&error) => {}
             // Out of file handles or memory: trying again at once would only burn the processor.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use resthooks::env::ManualClock;
 use resthooks::model::Timestamp;
+use resthooks_api::PeerAddress;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -38,6 +39,7 @@ impl House {
         let app = Router::new()
             .route("/", get(async || "quick"))
             .route("/slow", get(slow))
+            .route("/peer", get(async |peer: Extension<PeerAddress>| peer.ip().to_string()))
             .route("/huge", get(async || vec![b'x'; 64 << 20]));
         let door = Door::open(listener, app, max_connections, Arc::new(clock.clone()));
         Self { door, address, clock, go_on }
@@ -106,6 +108,15 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     house.go_on.notify_one();
     let answer = String::from_utf8(read_all(&mut busy).await).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("slow"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_knows_where_it_comes_from() {
+    let house = House::open(8).await;
+    // What a caller says about itself counts for nothing.
+    let words = b"GET /peer HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\nconnection: close\r\n\r\n";
+    let answer = read_all(&mut house.enter(words).await).await;
+    assert!(answer.ends_with(b"\r\n127.0.0.1"), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[tokio::test]
