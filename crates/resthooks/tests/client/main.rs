@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
 
 mod addresses;
+mod calls;
 mod hostile;
 mod peer;
 mod plain;

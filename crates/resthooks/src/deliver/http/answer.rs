@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use http::header::AsHeaderName;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, response};
 
 use super::Failure;
-use super::limits::{BODY_KEPT, BODY_READ, HEADER_BYTES_KEPT, HEADERS_KEPT};
+use super::limits::{HEADER_BYTES_KEPT, HEADERS_KEPT, body_read};
 use crate::env::Clock;
 use crate::model::Timestamp;
 
@@ -27,43 +28,61 @@ pub struct Exchange {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers in their order, values as lossy UTF-8; at most 64 of them, and 8 KiB.
+    /// All headers as they came, for whoever looks for one: at most 64 KiB, 100 of them with HTTP/1.1.
+    pub head: HeaderMap,
+    /// The headers in their order, to be recorded: values as lossy UTF-8; at most 64 of them, and 8 KiB.
     pub headers: Vec<(String, String)>,
-    /// The first 16 KiB of the body as lossy UTF-8.
+    /// The first bytes of the body ([`super::Options::body_kept`], 16 KiB) as lossy UTF-8.
     pub body: String,
-    /// Whether the body was longer than what is kept, broke off, or did not end in time.
+    /// Whether that is not all of the body: it was longer than what is kept, broke off, or did not end in time.
     pub truncated: bool,
     /// What `Retry-After` asked for, from now on.
     pub retry_after: Option<Duration>,
 }
 
 impl Answer {
-    pub(super) fn new(head: &response::Parts, body: Kept, clock: &dyn Clock) -> Self {
+    pub(super) fn new(head: response::Parts, body: Kept, clock: &dyn Clock) -> Self {
+        let truncated = !body.is_complete || body.read > body.keep;
         Self {
             status: head.status.as_u16(),
             headers: kept_headers(&head.headers),
-            truncated: !body.is_complete || body.read > BODY_KEPT,
-            body: text(body.bytes),
+            truncated,
+            body: text(body.bytes, truncated),
             retry_after: head.headers.get(RETRY_AFTER).and_then(|value| retry_after(value, clock.now())),
+            head: head.headers,
         }
+    }
+
+    /// A header's value, if the answer has it exactly once.
+    #[must_use]
+    pub fn once(&self, name: impl AsHeaderName) -> Option<&HeaderValue> {
+        let mut values = self.head.get_all(name).iter();
+        let value = values.next()?;
+        values.next().is_none().then_some(value)
     }
 }
 
 /// The part of a body that is kept, and how much was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kept {
+    keep: usize,
     bytes: Vec<u8>,
     read: usize,
     is_complete: bool,
 }
 
 impl Kept {
+    /// Keeps so many bytes, of none yet.
+    pub(super) fn new(keep: usize) -> Self {
+        Self { keep, bytes: Vec::new(), read: 0, is_complete: false }
+    }
+
     /// Takes the next piece; says whether to read on.
     pub(super) fn push(&mut self, piece: &[u8]) -> bool {
-        let room = BODY_KEPT - self.bytes.len();
+        let room = self.keep - self.bytes.len();
         self.bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         self.read = self.read.saturating_add(piece.len());
-        self.read <= BODY_READ
+        self.read <= body_read(self.keep)
     }
 
     /// Says that the body has ended as it should.
@@ -87,10 +106,10 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().take(HEADERS_KEPT).take_while(fits).map(owned).collect()
 }
 
-/// Lossy, but a character that the cut broke is left out.
-fn text(bytes: Vec<u8>) -> String {
+/// Lossy, but a character that a cut broke is left out.
+fn text(bytes: Vec<u8>, truncated: bool) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| {
-        let is_cut = error.utf8_error().error_len().is_none();
+        let is_cut = truncated && error.utf8_error().error_len().is_none();
         let end = if is_cut { error.utf8_error().valid_up_to() } else { error.as_bytes().len() };
         String::from_utf8_lossy(error.as_bytes().get(..end).unwrap_or_default()).into_owned()
     })
@@ -112,6 +131,7 @@ fn retry_after(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::{BODY_BEYOND, BODY_KEPT};
     use super::*;
 
     fn asked(value: &'static str) -> Option<Duration> {
@@ -143,13 +163,14 @@ mod tests {
 
     #[test]
     fn bodies_are_cut_between_characters() {
-        let mut kept = Kept::default();
+        let mut kept = Kept::new(BODY_KEPT);
         assert!(kept.push(&vec![b'a'; BODY_KEPT - 1]));
         assert!(kept.push("ü".as_bytes()));
-        assert!(kept.push(&vec![b'b'; BODY_READ - BODY_KEPT - 1]));
+        assert!(kept.push(&vec![b'b'; BODY_BEYOND - 1]));
         assert!(!kept.push(b"c"));
-        assert_eq!(text(kept.bytes), "a".repeat(BODY_KEPT - 1));
-        assert_eq!(text(vec![b'a', 0xff, b'b']), "a\u{fffd}b");
+        assert_eq!(text(kept.bytes, true), "a".repeat(BODY_KEPT - 1));
+        assert_eq!(text(vec![b'a', 0xff, b'b'], false), "a\u{fffd}b");
+        assert_eq!(text(vec![b'a', 0xc3], false), "a\u{fffd}", "what was not cut is shown whole");
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! The client: one POST from its target to its exchange.
+//! The client: one request from its target to its exchange.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderMap};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request};
 use rustls::pki_types::CertificateDer;
 
 use super::connect::{Connected, Connector, Tls, Unconnected};
 use super::h1::{Deadlines, H1, Place, Sent};
 use super::h2::H2;
+use super::limits::{BODY_KEPT, MAX_BODY_KEPT};
 use super::pool::{Bounds, Connection, Pool};
 use super::target::Parts;
 use super::{Answer, Body, Exchange, Failure, SetupError, Target, tls};
@@ -40,6 +41,8 @@ pub struct Options {
     pub max_idle_per_origin: usize,
     /// The most unused connections kept in all. 1,024.
     pub max_idle_total: usize,
+    /// How many bytes of an answer's body are kept, up to 4 MiB. 16 KiB.
+    pub body_kept: usize,
     /// Certificate authorities trusted beside those of the web.
     pub extra_roots: Vec<CertificateDer<'static>>,
 }
@@ -58,9 +61,23 @@ impl Options {
             idle_timeout: Duration::from_secs(4),
             max_idle_per_origin: 64,
             max_idle_total: 1024,
+            body_kept: BODY_KEPT,
             extra_roots: Vec::new(),
         }
     }
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Its method: `GET`, `POST`, `OPTIONS` and the like; not `HEAD` and `CONNECT`, whose answers end otherwise.
+    pub method: Method,
+    /// Where it goes.
+    pub target: &'a Target,
+    /// Its headers but for `host` and `content-length`, which are set by the client.
+    pub headers: HeaderMap,
+    /// Its body. Without one a `POST`, `PUT` or `PATCH` says `content-length: 0` and others say nothing.
+    pub body: Body,
 }
 
 /// Sends requests to targets. Cheap to clone; clones share their connections.
@@ -71,6 +88,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     total_timeout: Duration,
     body_timeout: Duration,
+    body_kept: usize,
 }
 
 impl Client {
@@ -97,18 +115,25 @@ impl Client {
             clock: options.clock,
             total_timeout: options.total_timeout,
             body_timeout: options.body_timeout,
+            body_kept: options.body_kept.min(MAX_BODY_KEPT),
         })
     }
 
-    /// Makes one POST. `host` and `content-length` are set here; room for them in `headers` saves growing it. Must be
-    /// called within a Tokio runtime. Dropping the future closes the connection that it uses.
+    /// Makes one POST: [`Client::send`].
     pub async fn post(&self, target: &Target, headers: HeaderMap, body: Body) -> Exchange {
+        self.send(Call { method: Method::POST, target, headers, body }).await
+    }
+
+    /// Makes one request. Room for `host` and `content-length` in its headers saves growing them. Must be called
+    /// within a Tokio runtime. Dropping the future closes the connection that it uses.
+    pub async fn send(&self, call: Call<'_>) -> Exchange {
         let started = self.clock.monotonic();
-        let (address, answer) = match target.parts() {
+        let (address, answer) = match call.target.parts() {
             Ok(target) => {
-                let mut request = Request::new(body);
-                *request.method_mut() = Method::POST;
-                *request.headers_mut() = headers;
+                let mut request = Request::new(call.body);
+                *request.method_mut() = call.method;
+                *request.headers_mut() = call.headers;
+                say_length(&mut request);
                 self.exchange(target, &mut Some(request), started).await
             }
             Err(invalid) => (None, Err(invalid.clone())),
@@ -128,7 +153,7 @@ impl Client {
         let total_at = started + self.total_timeout;
         let by = Deadlines { total_at, total: self.total_timeout, body: self.body_timeout };
         while let Some(connection) = self.pool.take(&target.origin, started) {
-            if let Some(ended) = self.send(target, connection, request, by).await {
+            if let Some(ended) = self.send_on(target, connection, request, by).await {
                 return ended;
             }
         }
@@ -138,7 +163,7 @@ impl Client {
             Err(unconnected) => return (unconnected.address, Err(unconnected.failure)),
         };
         let address = connection.address();
-        let sent = self.send(target, connection, request, by).await;
+        let sent = self.send_on(target, connection, request, by).await;
         sent.unwrap_or_else(|| (Some(address), Err(Failure::closed())))
     }
 
@@ -146,15 +171,16 @@ impl Client {
         let Connected { transport, address, is_http2 } = self.connector.connect(target, by.total_at).await?;
         let failed = |error| Unconnected { address: Some(address), failure: Failure::exchange(&error) };
         if is_http2 {
-            let opened = H2::open(transport, address, self.clock.monotonic()).await.map_err(failed)?;
+            let opened =
+                H2::open(transport, address, self.clock.monotonic(), self.body_kept).await.map_err(failed)?;
             return Ok(Connection::Http2(self.pool.share(&target.origin, opened)));
         }
-        let opened = H1::open(transport, address, Arc::clone(&self.clock), by.total_at).await;
+        let opened = H1::open(transport, address, Arc::clone(&self.clock), by.total_at, self.body_kept).await;
         opened.map(Connection::Http1).map_err(failed)
     }
 
     /// Sends on a connection, and keeps it if it can be used again. Nothing when the request was not written.
-    async fn send(
+    async fn send_on(
         &self,
         target: &Parts,
         connection: Connection,
@@ -227,3 +253,11 @@ impl Client {
 
 /// The address that was connected to, and what came of the request.
 type Ended = (Option<SocketAddr>, Result<Answer, Failure>);
+
+/// Says how long the body is where its absence would not be understood: what has a length says so itself.
+fn say_length(request: &mut Request<Body>) {
+    request.headers_mut().remove(CONTENT_LENGTH);
+    if request.body().is_empty() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+}

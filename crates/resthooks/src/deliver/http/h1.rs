@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use super::alarm::Alarm;
 use super::answer::Kept;
 use super::gate::Gate;
-use super::limits::{ANSWER_BYTES, HEAD_BYTES};
+use super::limits::{HEAD_BYTES, answer_bytes};
 use super::stream::{Allowance, Stream, Transport};
 use super::{Answer, Body, Failure};
 use crate::env::Clock;
@@ -76,6 +76,7 @@ pub(super) struct H1 {
     pub(super) address: SocketAddr,
     pub(super) idle_since: Duration,
     answers: u64,
+    body_kept: usize,
 }
 
 impl std::fmt::Debug for H1 {
@@ -91,8 +92,9 @@ impl H1 {
         address: SocketAddr,
         clock: Arc<dyn Clock>,
         deadline: Duration,
+        body_kept: usize,
     ) -> hyper::Result<Box<Self>> {
-        let allowance = Allowance::new(ANSWER_BYTES);
+        let allowance = Allowance::new(answer_bytes(body_kept));
         let io = TokioIo::new(Stream::new(transport, allowance.clone()));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD_BYTES);
@@ -101,7 +103,8 @@ impl H1 {
         let idle_since = Duration::ZERO;
         let (gate, waker) = Gate::new();
         let wire = Wire { driver: Some(driver), gate, waker };
-        Ok(Box::new(Self { sender, wire, allowance, alarm, clock, address, idle_since, answers: 0 }))
+        let answers = 0;
+        Ok(Box::new(Self { sender, wire, allowance, alarm, clock, address, idle_since, answers, body_kept }))
     }
 
     /// Whether it has carried one request alone, not long before `now`. If it breaks now, its peer never meant it to
@@ -112,18 +115,18 @@ impl H1 {
 
     /// Sends a request and reads its answer.
     pub(super) async fn send(mut self: Box<Self>, request: &mut Place, by: Deadlines) -> Sent<Box<Self>> {
-        self.allowance.refill(ANSWER_BYTES);
+        self.allowance.refill(answer_bytes(self.body_kept));
         let (head, body) = match self.head(request, by).await {
             Ok(response) => response.into_parts(),
             Err(ended) => return ended,
         };
-        let mut kept = Kept::default();
+        let mut kept = Kept::new(self.body_kept);
         let is_whole = self.body(body, &mut kept, by).await;
         if is_whole {
             kept.complete();
         }
         self.answers += 1;
-        let answer = Answer::new(&head, kept, &*self.clock);
+        let answer = Answer::new(head, kept, &*self.clock);
         Sent::Answered(answer, (is_whole && self.is_idle()).then_some(self))
     }
 

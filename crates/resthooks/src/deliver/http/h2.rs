@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::alarm::Alarm;
 use super::answer::Kept;
 use super::h1::{Deadlines, Place, Sent};
-use super::limits::{BODY_READ, HEAD_BYTES};
+use super::limits::{HEAD_BYTES, body_read};
 use super::stream::{Allowance, Stream, Transport};
 use super::{Answer, Body, Failure};
 use crate::env::Clock;
@@ -32,6 +32,7 @@ struct Shared {
     address: SocketAddr,
     /// Set once a request got no answer in time: the connection may be dead without saying so.
     is_suspect: AtomicBool,
+    body_kept: usize,
 }
 
 impl H2 {
@@ -40,21 +41,22 @@ impl H2 {
         transport: Transport,
         address: SocketAddr,
         now: Duration,
+        body_kept: usize,
     ) -> hyper::Result<Self> {
         let io = TokioIo::new(Stream::new(transport, Allowance::new(Allowance::UNBOUNDED)));
-        let window = u32::try_from(BODY_READ).unwrap_or(u32::MAX);
+        let window = u32::try_from(body_read(body_kept)).unwrap_or(u32::MAX);
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             // Twice what is allowed: that much is read and given its class, what exceeds it is a breach.
             .max_header_list_size(u32::try_from(2 * HEAD_BYTES).unwrap_or(u32::MAX))
             // Until the peer has said how many it takes, one: it would refuse what exceeds its number.
             .initial_max_send_streams(1)
             .initial_stream_window_size(window)
-            .initial_connection_window_size(window * 16)
+            .initial_connection_window_size(window.saturating_mul(16))
             .handshake(io)
             .await?;
         // Its end shows in the requests on it.
         tokio::spawn(async move { drop(driver.await) });
-        let shared = Arc::new(Shared { address, is_suspect: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { address, is_suspect: AtomicBool::new(false), body_kept });
         Ok(Self { sender, shared, used_at: now })
     }
 
@@ -100,11 +102,11 @@ impl H2 {
         if head.headers.iter().map(size).sum::<usize>() > HEAD_BYTES {
             return Sent::Failed(Failure::too_large());
         }
-        let mut kept = Kept::default();
+        let mut kept = Kept::new(self.shared.body_kept);
         if alarm.within(by.body_at(&**clock), read(body, &mut kept)).await == Some(true) {
             kept.complete();
         }
-        Sent::Answered(Answer::new(&head, kept, &**clock), Some(self))
+        Sent::Answered(Answer::new(head, kept, &**clock), Some(self))
     }
 }
 

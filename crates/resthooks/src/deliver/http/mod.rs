@@ -1,4 +1,4 @@
-//! The outgoing HTTP client: one attempt is one POST on one connection, with everything hostile bounded.
+//! The outgoing HTTP client: one attempt is one request on one connection, with everything hostile bounded.
 //!
 //! `deliver` hands in a prepared [`Target`], the headers and the [`Body`], and gets an [`Exchange`]: an [`Answer`] or
 //! a [`Failure`], never an error. On the way: take an idle connection of the origin or open one (resolve, judge every
@@ -25,7 +25,7 @@ mod tls;
 
 pub use answer::{Answer, Exchange};
 pub use body::Body;
-pub use client::{Client, Options};
+pub use client::{Call, Client, Options};
 pub use failure::Failure;
 pub use target::Target;
 pub use tls::SetupError;
