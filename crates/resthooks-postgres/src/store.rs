@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use resthooks::model::{
-    AccountId, ApiKey, Attempt, Delivery, DeliveryId, DeliveryKey, EventId, EventName, EventSeq, EventType,
-    KeyId, Node, NodeNo, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
+    AccountId, AccountSettings, ApiKey, Attempt, AuditEntry, AuditId, Delivery, DeliveryId, DeliveryKey,
+    EventId, EventName, EventSeq, EventType, KeyId, Node, NodeNo, SequencedEvent, Subscription,
+    SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
 use resthooks::store::{
-    AccountSummary, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount, DeliveryFilter,
-    Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased, Log, NewNode,
-    Nodes, Page, Position, Prior, Renewed, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
+    DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased,
+    Log, NewNode, Nodes, Page, Position, Prior, Renewed, Settle, Snapshot, Standing, SubscriptionFilter,
+    Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -196,11 +198,19 @@ impl Control for PostgresStore {
         control::snapshot(&self.inner.database).await
     }
 
-    async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error> {
+    async fn insert_subscription(
+        &self,
+        subscription: &Subscription,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<SubscriptionNo, Error> {
         control::insert_subscription(&self.inner, subscription).await
     }
 
-    async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+    async fn update_subscription(
+        &self,
+        subscription: &Subscription,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
         control::update_subscription(&self.inner, subscription).await
     }
 
@@ -224,19 +234,19 @@ impl Control for PostgresStore {
         control::list_subscriptions(&self.inner.database, filter, &page).await
     }
 
-    async fn put_event_type(&self, event_type: &EventType) -> Result<(), Error> {
+    async fn put_event_type(&self, event_type: &EventType, _audit: Option<&AuditEntry>) -> Result<(), Error> {
         control::put_event_type(&self.inner, event_type).await
     }
 
-    async fn delete_event_type(&self, name: &EventName) -> Result<bool, Error> {
+    async fn delete_event_type(&self, name: &EventName, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
         control::delete_event_type(&self.inner, name).await
     }
 
-    async fn insert_key(&self, key: &ApiKey) -> Result<(), Error> {
+    async fn insert_key(&self, key: &ApiKey, _audit: Option<&AuditEntry>) -> Result<(), Error> {
         control::insert_key(&self.inner, key).await
     }
 
-    async fn delete_key(&self, id: KeyId) -> Result<bool, Error> {
+    async fn delete_key(&self, id: KeyId, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
         control::delete_key(&self.inner, id).await
     }
 
@@ -252,10 +262,37 @@ impl Control for PostgresStore {
         control::account(&self.inner.database, id).await
     }
 
+    async fn touch_keys(&self, _used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn put_account(
+        &self,
+        _id: &AccountId,
+        _settings: &AccountSettings,
+        _now: Timestamp,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
+        Err(Error::Unavailable("not written yet".to_owned()))
+    }
+
+    async fn list_audit(
+        &self,
+        _filter: &AuditFilter,
+        _page: Page<AuditId>,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn reseal(&self, _after: SubscriptionNo, _limit: usize) -> Result<Option<SubscriptionNo>, Error> {
+        Ok(None)
+    }
+
     async fn begin_delete_account(
         &self,
         id: &AccountId,
         _now: Timestamp,
+        _audit: Option<&AuditEntry>,
     ) -> Result<Option<DeletedAccount>, Error> {
         control::begin_delete_account(&self.inner, id).await
     }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use resthooks::model::{
-    AccountId, ApiKey, Attempt, Delivery, DeliveryId, DeliveryKey, EventId, EventName, EventSeq, EventType,
-    KeyId, NodeNo, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, Timestamp, Uid,
+    AccountId, AccountSettings, ApiKey, Attempt, AuditEntry, AuditId, Delivery, DeliveryId, DeliveryKey,
+    EventId, EventName, EventSeq, EventType, KeyId, NodeNo, SequencedEvent, Subscription, SubscriptionId,
+    SubscriptionNo, Timestamp, Uid,
 };
 use resthooks::store::{
-    AccountSummary, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error, EventFilter,
-    History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing, SubscriptionFilter,
-    Unrecorded,
+    AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
+    EventFilter, History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing,
+    SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -160,12 +161,20 @@ impl Control for SqliteStore {
         self.readers.ask(control::snapshot).await
     }
 
-    async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error> {
+    async fn insert_subscription(
+        &self,
+        subscription: &Subscription,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<SubscriptionNo, Error> {
         let subscription = subscription.clone();
         self.writer.ask(move |work| control::insert_subscription(work, &subscription)).await
     }
 
-    async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+    async fn update_subscription(
+        &self,
+        subscription: &Subscription,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
         let subscription = subscription.clone();
         self.writer.ask(move |work| control::update_subscription(work, &subscription)).await
     }
@@ -193,22 +202,22 @@ impl Control for SqliteStore {
         self.readers.ask(move |connection| control::list_subscriptions(connection, &filter, &page)).await
     }
 
-    async fn put_event_type(&self, event_type: &EventType) -> Result<(), Error> {
+    async fn put_event_type(&self, event_type: &EventType, _audit: Option<&AuditEntry>) -> Result<(), Error> {
         let event_type = event_type.clone();
         self.writer.ask(move |work| control::put_event_type(work, &event_type)).await
     }
 
-    async fn delete_event_type(&self, name: &EventName) -> Result<bool, Error> {
+    async fn delete_event_type(&self, name: &EventName, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
         let name = name.clone();
         self.writer.ask(move |work| control::delete_event_type(work, &name)).await
     }
 
-    async fn insert_key(&self, key: &ApiKey) -> Result<(), Error> {
+    async fn insert_key(&self, key: &ApiKey, _audit: Option<&AuditEntry>) -> Result<(), Error> {
         let key = key.clone();
         self.writer.ask(move |work| control::insert_key(work, &key)).await
     }
 
-    async fn delete_key(&self, id: KeyId) -> Result<bool, Error> {
+    async fn delete_key(&self, id: KeyId, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
         self.writer.ask(move |work| control::delete_key(work, id)).await
     }
 
@@ -226,10 +235,37 @@ impl Control for SqliteStore {
         self.readers.ask(move |connection| control::account(connection, &id)).await
     }
 
+    async fn touch_keys(&self, _used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn put_account(
+        &self,
+        _id: &AccountId,
+        _settings: &AccountSettings,
+        _now: Timestamp,
+        _audit: Option<&AuditEntry>,
+    ) -> Result<(), Error> {
+        Err(Error::Unavailable("not written yet".to_owned()))
+    }
+
+    async fn list_audit(
+        &self,
+        _filter: &AuditFilter,
+        _page: Page<AuditId>,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn reseal(&self, _after: SubscriptionNo, _limit: usize) -> Result<Option<SubscriptionNo>, Error> {
+        Ok(None)
+    }
+
     async fn begin_delete_account(
         &self,
         id: &AccountId,
         now: Timestamp,
+        _audit: Option<&AuditEntry>,
     ) -> Result<Option<DeletedAccount>, Error> {
         let id = id.clone();
         self.writer.ask(move |work| control::begin_delete_account(work, &id, now)).await

@@ -10,8 +10,17 @@ use crate::lab::{Lab, account, at, attempt, delivered, first, key, record, sched
 async fn insert_key(lab: &Lab, of: &str) -> ApiKey {
     let id = KeyId(lab.uid());
     let hash = KeyHash::of(&id.to_string());
-    let key = ApiKey { id, role: KeyRole::Consumer(account(of)), name: None, hash, created_at: at(3) };
-    lab.store().insert_key(&key).await.unwrap();
+    let key = ApiKey {
+        id,
+        role: KeyRole::Consumer(account(of)),
+        name: None,
+        hash,
+        created_at: at(3),
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
+    };
+    lab.store().insert_key(&key, None).await.unwrap();
     key
 }
 
@@ -40,6 +49,7 @@ pub async fn accounts_are_listed_with_what_they_hold(mut lab: Lab) {
         subscriptions,
         events,
         api_keys,
+        settings: resthooks::model::AccountSettings::default(),
     };
     let expected = [summary("A", 0, 2, 0, 0), summary("m", 0, 0, 2, 0), summary("z", 3, 0, 0, 1)];
     let store = lab.store();
@@ -57,11 +67,11 @@ pub async fn accounts_are_listed_with_what_they_hold(mut lab: Lab) {
 /// With its last thing an account goes out of sight.
 pub async fn an_account_that_holds_nothing_is_none(lab: Lab) {
     let key = insert_key(&lab, "a").await;
-    lab.store().delete_key(key.id).await.unwrap();
+    lab.store().delete_key(key.id, None).await.unwrap();
     assert_eq!(lab.store().account(&account("a")).await.unwrap(), None);
     assert!(lab.store().list_accounts(None, 10).await.unwrap().is_empty());
     for id in ["a", "nobody"] {
-        assert_eq!(lab.store().begin_delete_account(&account(id), at(9)).await.unwrap(), None);
+        assert_eq!(lab.store().begin_delete_account(&account(id), at(9), None).await.unwrap(), None);
     }
 }
 
@@ -90,7 +100,7 @@ pub async fn a_deleted_account_leaves_nothing(mut lab: Lab) {
         ..scheduled(&events[2], &of_a, at(9))
     };
     lab.write(vec![again], at(2)).await;
-    let deleted = lab.store().begin_delete_account(&of_a.account, at(5)).await.unwrap().unwrap();
+    let deleted = lab.store().begin_delete_account(&of_a.account, at(5), None).await.unwrap().unwrap();
     assert_eq!(deleted.account, of_a.account);
     assert!(deleted.through >= events[3].seq);
     lab.reopen().await;
@@ -117,7 +127,7 @@ pub async fn a_deleted_account_leaves_nothing(mut lab: Lab) {
 /// What comes after the beginning of a deletion is a new account's and stays.
 pub async fn a_deleted_account_may_begin_anew(mut lab: Lab) {
     lab.append((0..3).map(|_| lab.event("a", &[])).collect()).await;
-    let deleted = lab.store().begin_delete_account(&account("a"), at(5)).await.unwrap().unwrap();
+    let deleted = lab.store().begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
     let new = lab.subscribe("a").await;
     let event = lab.emit("a", &[&new]).await;
     lab.write(vec![delivered(&event, &new)], at(6)).await;
@@ -133,9 +143,9 @@ pub async fn a_deleted_account_may_begin_anew(mut lab: Lab) {
 /// A second deletion before the first is done takes in what has come since.
 pub async fn a_deletion_may_be_begun_again(lab: Lab) {
     let one = lab.emit("a", &[]).await;
-    let earlier = lab.store().begin_delete_account(&account("a"), at(1)).await.unwrap().unwrap();
+    let earlier = lab.store().begin_delete_account(&account("a"), at(1), None).await.unwrap().unwrap();
     let other = lab.emit("a", &[]).await;
-    let later = lab.store().begin_delete_account(&account("a"), at(2)).await.unwrap().unwrap();
+    let later = lab.store().begin_delete_account(&account("a"), at(2), None).await.unwrap().unwrap();
     assert!(one.seq <= earlier.through && earlier.through < other.seq && other.seq <= later.through);
     delete_rest(&lab, &earlier, 10).await;
     assert_eq!(lab.store().snapshot().await.unwrap().deletions, std::slice::from_ref(&later));
@@ -150,7 +160,7 @@ pub async fn late_records_of_a_deleted_account_are_dropped(lab: Lab) {
     let to = lab.subscribe("a").await;
     let in_flight = lab.append((0..2).map(|_| lab.event("a", &[&to])).collect()).await;
     let known = lab.schedule(&to, at(1)).await;
-    let deleted = lab.store().begin_delete_account(&to.account, at(5)).await.unwrap().unwrap();
+    let deleted = lab.store().begin_delete_account(&to.account, at(5), None).await.unwrap().unwrap();
     let late = |has_row| Record { has_row, ..delivered(if has_row { &known } else { &in_flight[0] }, &to) };
     lab.write(vec![late(false), late(true)], at(6)).await;
     delete_rest(&lab, &deleted, 10).await;
@@ -160,7 +170,7 @@ pub async fn late_records_of_a_deleted_account_are_dropped(lab: Lab) {
     let progress = vec![(to.no, resthooks::model::Progress { sequence: 3, ..Default::default() })];
     let batch = Batch { records, progress, watermark: Some(new.seq), now: at(7), ..Batch::default() };
     lab.commit(batch).await.unwrap();
-    let late = lab.store().update_subscription(&to).await;
+    let late = lab.store().update_subscription(&to, None).await;
     assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
     let keys = [key(&in_flight[0], &to), key(&in_flight[1], &to), key(&known, &to)];
     assert!(lab.store().deliveries(&keys).await.unwrap().is_empty());
@@ -183,7 +193,7 @@ pub async fn a_large_account_goes_in_steps(lab: Lab) {
         one
     }));
     lab.write(records, at(1)).await;
-    let deleted = lab.store().begin_delete_account(&to.account, at(5)).await.unwrap().unwrap();
+    let deleted = lab.store().begin_delete_account(&to.account, at(5), None).await.unwrap().unwrap();
     let steps = delete_rest(&lab, &deleted, 100).await;
     assert!(steps >= 3, "{steps} steps of 100 events");
     assert_eq!(lab.store().account(&to.account).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use resthooks::model::{
     ApiKey, DeliveryStatus, EventType, Health, KeyHash, KeyId, KeyRole, PayloadKind, PreviousSecret,
-    Progress, Secret, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    Progress, Secret, SigningKey, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
 };
 use resthooks::store::{Batch, Error, Page, Standing, SubscriptionFilter};
 
@@ -19,7 +19,11 @@ fn full(lab: &Lab) -> Subscription {
         payload: PayloadKind::Skinny,
         headers: [("x-team".to_owned(), "blue".to_owned())].into(),
         max_in_flight: Some(3),
-        previous_secret: Some(PreviousSecret { secret: Secret::from_key([9; 32]), signs_until: at(9) }),
+        previous_secret: Some(PreviousSecret {
+            secret: Secret::from_key([9; 32]),
+            signing_key: Some(SigningKey::from_seed([8; 32])),
+            signs_until: at(9),
+        }),
         updated_at: at(8),
         ..lab.subscription("acme")
     }
@@ -60,7 +64,7 @@ pub async fn a_change_of_an_old_version_is_refused(mut lab: Lab) {
         let late = Subscription { status: SubscriptionStatus::Deleted, ..read.clone() };
         let ahead = Subscription { version: kept.version + 1, ..late.clone() };
         for wrong in [late, ahead] {
-            let refused = lab.store().update_subscription(&wrong).await;
+            let refused = lab.store().update_subscription(&wrong, None).await;
             assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
         }
         let store = lab.store();
@@ -108,7 +112,7 @@ pub async fn standing_is_told_by_number(mut lab: Lab) {
 /// One id, one subscription.
 pub async fn a_subscription_id_is_taken_once(lab: Lab) {
     let one = lab.subscribe("a").await;
-    let again = lab.store().insert_subscription(&one).await;
+    let again = lab.store().insert_subscription(&one, None).await;
     assert!(matches!(again, Err(Error::Exists)), "{again:?}");
     assert_eq!(list(&lab, &SubscriptionFilter::default()).await, [one.id]);
 }
@@ -198,7 +202,7 @@ pub async fn many_subscriptions_are_listed_page_by_page(lab: Lab) {
         let tasks: Vec<_> = (0..100)
             .map(|_| {
                 let (store, new) = (lab.share(), lab.subscription("a"));
-                tokio::spawn(async move { (store.insert_subscription(&new).await.unwrap(), new.id) })
+                tokio::spawn(async move { (store.insert_subscription(&new, None).await.unwrap(), new.id) })
             })
             .collect();
         for task in tasks {
@@ -257,7 +261,7 @@ pub async fn event_types_are_put_and_deleted(mut lab: Lab) {
     };
     let changed = EventType { name: full.name.clone(), updated_at: at(3), ..bare.clone() };
     for one in [&full, &bare] {
-        lab.store().put_event_type(one).await.unwrap();
+        lab.store().put_event_type(one, None).await.unwrap();
     }
     lab.reopen().await;
     let all = |lab: &Lab| {
@@ -269,10 +273,10 @@ pub async fn event_types_are_put_and_deleted(mut lab: Lab) {
         }
     };
     assert_eq!(all(&lab).await, [full, bare.clone()]);
-    lab.store().put_event_type(&changed).await.unwrap();
+    lab.store().put_event_type(&changed, None).await.unwrap();
     assert_eq!(all(&lab).await, [changed.clone(), bare.clone()]);
-    assert!(lab.store().delete_event_type(&changed.name).await.unwrap());
-    assert!(!lab.store().delete_event_type(&changed.name).await.unwrap());
+    assert!(lab.store().delete_event_type(&changed.name, None).await.unwrap());
+    assert!(!lab.store().delete_event_type(&changed.name, None).await.unwrap());
     lab.reopen().await;
     assert_eq!(all(&lab).await, [bare]);
 }
@@ -284,23 +288,26 @@ pub async fn keys_are_inserted_once_and_deleted(mut lab: Lab) {
         role,
         name: name.map(str::to_owned),
         hash: KeyHash::of(text),
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
         created_at: at(4),
     };
     let provider = key(KeyRole::Provider, Some("admin"), "one");
     let consumer = key(KeyRole::Consumer(account("a")), None, "two");
     let same_hash = key(KeyRole::Provider, None, "two");
     let same_id = ApiKey { id: provider.id, ..key(KeyRole::Provider, None, "three") };
-    lab.store().insert_key(&provider).await.unwrap();
-    lab.store().insert_key(&consumer).await.unwrap();
+    lab.store().insert_key(&provider, None).await.unwrap();
+    lab.store().insert_key(&consumer, None).await.unwrap();
     for same in [same_hash, same_id] {
-        let refused = lab.store().insert_key(&same).await;
+        let refused = lab.store().insert_key(&same, None).await;
         assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
     }
     lab.reopen().await;
     let mut keys = lab.store().snapshot().await.unwrap().keys;
     keys.sort_by_key(|key| key.id);
     assert_eq!(keys, [provider.clone(), consumer.clone()]);
-    assert!(lab.store().delete_key(provider.id).await.unwrap());
-    assert!(!lab.store().delete_key(provider.id).await.unwrap());
+    assert!(lab.store().delete_key(provider.id, None).await.unwrap());
+    assert!(!lab.store().delete_key(provider.id, None).await.unwrap());
     assert_eq!(lab.store().snapshot().await.unwrap().keys, [consumer]);
 }

@@ -145,6 +145,11 @@ impl Lab {
             max_in_flight: None,
             secret: Secret::from_key([7; 32]),
             previous_secret: None,
+            signing_key: None,
+            intent: resthooks::model::Intent::None,
+            intent_confirmed_at: None,
+            handshake: None,
+            grant: None,
             created_at: at(0),
             updated_at: at(0),
         }
@@ -157,13 +162,13 @@ impl Lab {
 
     /// Inserts this subscription.
     pub async fn insert(&self, mut new: Subscription) -> Subscription {
-        new.no = self.store().insert_subscription(&new).await.expect("a new subscription is inserted");
+        new.no = self.store().insert_subscription(&new, None).await.expect("a new subscription is inserted");
         new
     }
 
     /// Changes this subscription.
     pub async fn update(&self, changed: Subscription) -> Subscription {
-        self.store().update_subscription(&changed).await.expect("it has this version");
+        self.store().update_subscription(&changed, None).await.expect("it has this version");
         Subscription { version: changed.version + 1, ..changed }
     }
 

@@ -86,7 +86,8 @@ macro_rules! shared_suite {
             ];
             change: [
                 all_see_changes_in_their_order, changes_are_seen_in_parts,
-                no_change_is_left_out_although_many_are_made_at_once, others_are_told
+                an_account_that_began_anew_keeps_what_it_has, no_change_is_left_out_although_many_are_made_at_once,
+                others_are_told
             ];
             emitted: [
                 what_is_emitted_is_read_as_it_was_given, what_is_rolled_back_was_never_emitted,

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
 use crate::control::ControlState;
 use crate::deliver::http::Client;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub client: Client,
     pub catalog: Catalog,
     pub keyring: Keyring,
+    pub accounts: AccountMap,
     pub index: Index,
     pub stats: Arc<Stats>,
     /// Orders the control plane's changes to subscriptions.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
 use crate::control::{ControlState, resume_deletions};
 use crate::core::Core;
@@ -157,6 +158,7 @@ fn assemble(
         client: options.client()?,
         catalog: Catalog::load(snapshot.event_types),
         keyring: Keyring::load(snapshot.keys),
+        accounts: AccountMap::load(snapshot.accounts),
         index,
         stats,
         control: ControlState::new(snapshot.change),

@@ -6,13 +6,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
 use crate::error::Error;
-use crate::model::{AccountId, Node, NodeNo};
+use crate::model::{AccountId, Actor, Node, NodeNo};
 
 /// A running engine. Cheap to clone; the engine runs until [`Hooks::shutdown`](crate::Hooks::shutdown), or until
 /// the process ends, whereupon the next start goes on where this one was.
 #[derive(Debug, Clone)]
 pub struct Hooks {
     engine: Arc<Engine>,
+    /// Who does what is done through this handle.
+    actor: Arc<Actor>,
 }
 
 /// What stays when a node that was taken over begins anew.
@@ -25,7 +27,21 @@ pub(crate) struct Engine {
 
 impl Hooks {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { engine: Arc::new(Engine { core: RwLock::new(core), stopping: CancellationToken::new() }) }
+        let engine = Engine { core: RwLock::new(core), stopping: CancellationToken::new() };
+        Self { engine: Arc::new(engine), actor: Arc::new(Actor::application()) }
+    }
+
+    /// The same engine, through a handle whose changes stand in the audit trail as this one's. Without it they are the
+    /// application's.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { engine: Arc::clone(&self.engine), actor: Arc::new(actor) }
+    }
+
+    /// Who does what is done through this handle.
+    #[must_use]
+    pub fn actor(&self) -> &Arc<Actor> {
+        &self.actor
     }
 
     /// The engine as this node runs it now.

@@ -3,7 +3,7 @@
 //! Written by the control plane after the store has the change; read with every authenticated request. A key is
 //! looked up by its SHA-256, so that how long a lookup takes says nothing of any key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -65,11 +65,12 @@ impl Keyring {
         }
     }
 
-    /// Takes all of an account's keys out.
-    pub(crate) fn remove_account(&self, account: &AccountId) {
+    /// Takes all of an account's keys out but these.
+    pub(crate) fn remove_account(&self, account: &AccountId, kept: &HashSet<KeyId>) {
+        let stays = |key: &ApiKey| !is_of(key, account) || kept.contains(&key.id);
         let mut maps = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        maps.by_hash.retain(|_, key| !is_of(key, account));
-        maps.by_id.retain(|_, key| !is_of(key, account));
+        maps.by_hash.retain(|_, key| stays(key));
+        maps.by_id.retain(|_, key| stays(key));
     }
 }
 
@@ -86,20 +87,27 @@ mod tests {
         let at = Timestamp::from_millis(i64::from(n));
         let role = account.map_or(KeyRole::Provider, |id| KeyRole::Consumer(id.parse().unwrap()));
         let hash = KeyHash::of(&n.to_string());
-        ApiKey { id: KeyId(Uid::new(at, 0)), role, name: None, hash, created_at: at }
+        let access = crate::model::Access::Full;
+        let id = KeyId(Uid::new(at, 0));
+        ApiKey { id, role, access, name: None, hash, created_at: at, expires_at: None, last_used_at: None }
     }
 
     #[test]
     fn finds_by_hash_and_forgets() {
-        let keyring = Keyring::load(vec![key(1, None), key(2, Some("a")), key(3, Some("b"))]);
+        let keys = vec![key(1, None), key(2, Some("a")), key(3, Some("b")), key(4, Some("a"))];
+        let keyring = Keyring::load(keys);
         assert!(keyring.has_provider());
         assert_eq!(*keyring.find(&KeyHash::of("2")).unwrap(), key(2, Some("a")));
-        assert_eq!(keyring.find(&KeyHash::of("4")), None);
+        assert_eq!(keyring.find(&KeyHash::of("5")), None);
         keyring.remove(key(1, None).id);
         assert!(!keyring.has_provider() && keyring.find(&KeyHash::of("1")).is_none());
-        keyring.remove_account(&"a".parse().unwrap());
+        let account = "a".parse().unwrap();
+        keyring.remove_account(&account, &HashSet::from([key(4, Some("a")).id]));
         assert!(keyring.find(&KeyHash::of("2")).is_none() && keyring.find(&KeyHash::of("3")).is_some());
-        assert_eq!(keyring.before(None, None, 9).len(), 1);
+        assert_eq!(keyring.before(None, Some(&account), 9), [key(4, Some("a"))]);
+        keyring.remove_account(&account, &HashSet::new());
+        assert!(keyring.find(&KeyHash::of("4")).is_none());
+        assert_eq!(keyring.before(None, None, 9), [key(3, Some("b"))]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 // The words, the outside world, the durable side.
 pub mod env;
 pub mod model;
+pub mod seal;
 pub mod store;
 
 // What callers ask through.
@@ -18,6 +19,7 @@ mod hooks;
 pub mod limits;
 
 // The engine's memory.
+mod account_settings;
 mod catalog;
 mod core;
 mod index;

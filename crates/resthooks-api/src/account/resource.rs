@@ -25,7 +25,7 @@ pub(crate) struct Resource {
 
 impl From<AccountSummary> for Resource {
     fn from(summary: AccountSummary) -> Self {
-        let AccountSummary { id, created_at, subscriptions, events, api_keys } = summary;
+        let AccountSummary { id, created_at, subscriptions, events, api_keys, settings: _ } = summary;
         Self { id, created_at, subscriptions, events, api_keys }
     }
 }

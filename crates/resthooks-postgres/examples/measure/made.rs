@@ -32,7 +32,7 @@ impl Scene {
             let mut numbers = Vec::new();
             for _ in 0..each {
                 let new = subscription(SubscriptionId(scene.uid()), id.clone(), scene.clock.now());
-                numbers.push(scene.store.insert_subscription(&new).await?);
+                numbers.push(scene.store.insert_subscription(&new, None).await?);
             }
             scene.accounts.push((id, numbers));
             scene.counts.push(AtomicU64::new(0));
@@ -133,6 +133,11 @@ fn subscription(id: SubscriptionId, account: AccountId, now: Timestamp) -> Subsc
         max_in_flight: None,
         secret: Secret::from_key([7; 32]),
         previous_secret: None,
+        signing_key: None,
+        intent: resthooks::model::Intent::None,
+        intent_confirmed_at: None,
+        handshake: None,
+        grant: None,
         created_at: now,
         updated_at: now,
     }

@@ -47,5 +47,6 @@ fn summary(row: &Row) -> Result<AccountSummary, Error> {
         subscriptions: count(row, "subscriptions")?,
         events: count(row, "events")?,
         api_keys: count(row, "api_keys")?,
+        settings: resthooks::model::AccountSettings::default(),
     })
 }

@@ -1,6 +1,6 @@
 //! API keys.
 
-use resthooks::model::{ApiKey, KeyHash, KeyId, KeyRole, Uid};
+use resthooks::model::{AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
 use resthooks::store::Error;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -57,6 +57,20 @@ pub(crate) async fn keys_with(database: &Database, ids: &[KeyId]) -> Result<Vec<
     rows.iter().map(key).collect()
 }
 
+/// Which keys these accounts have.
+pub(crate) async fn keys_of(
+    database: &Database,
+    accounts: &[&AccountId],
+) -> Result<Vec<(AccountId, KeyId)>, Error> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accounts: Vec<&str> = accounts.iter().map(|id| id.as_str()).collect();
+    let ask = "SELECT account, id FROM @.api_key WHERE account = ANY ($1)";
+    let key = |row: &Row| Ok((account(row, "account")?, KeyId(uid(row, "id")?)));
+    database.read(ask, &[(&accounts, Type::TEXT_ARRAY)]).await?.iter().map(key).collect()
+}
+
 /// A key's id as PostgreSQL writes it.
 pub(crate) fn key_id(text: &str) -> Option<KeyId> {
     let hex: String = text.chars().filter(|c| *c != '-').collect();
@@ -76,6 +90,9 @@ fn key(row: &Row) -> Result<ApiKey, Error> {
         hash: KeyHash(hash.try_into().map_err(|_| corrupt("a key's hash"))?),
         role,
         name: text(row, "name")?,
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
         created_at: time(row, "created_at")?,
     })
 }

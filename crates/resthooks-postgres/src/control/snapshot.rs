@@ -29,6 +29,7 @@ pub(crate) async fn snapshot(database: &Database) -> Result<Snapshot, Error> {
         subscriptions,
         event_types: event_type::all(database).await?,
         keys: key::all(database).await?,
+        accounts: Vec::new(),
         deletions: deletions(database).await?,
         change,
     })

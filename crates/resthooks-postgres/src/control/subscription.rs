@@ -1,13 +1,13 @@
 //! Subscriptions: what they are searched by in columns, the whole as a document.
 
-use resthooks::model::{Subscription, SubscriptionId, SubscriptionNo};
+use resthooks::model::{AccountId, Subscription, SubscriptionId, SubscriptionNo};
 use resthooks::store::coding::subscription_status_code;
 use resthooks::store::{Error, Page, SubscriptionFilter};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::database::Database;
-use crate::event_row::{count, get};
+use crate::event_row::{account, count, get};
 use crate::failure::corrupt;
 use crate::query::Query;
 use crate::store::Inner;
@@ -90,6 +90,21 @@ pub(crate) async fn subscriptions_by_no(
     let numbers: Vec<i64> = numbers.iter().map(|no| no.0).collect();
     let ask = format!("{SELECT} WHERE no = ANY ($1)");
     database.read(&ask, &[(&numbers, Type::INT8_ARRAY)]).await?.iter().map(subscription_in).collect()
+}
+
+/// Which subscriptions these accounts have. Those that have ended stay in the table, more and more of them: they are
+/// left out.
+pub(crate) async fn live_subscriptions_of(
+    database: &Database,
+    accounts: &[&AccountId],
+) -> Result<Vec<(AccountId, SubscriptionNo)>, Error> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accounts: Vec<&str> = accounts.iter().map(|id| id.as_str()).collect();
+    let ask = "SELECT account, no FROM @.subscription WHERE account = ANY ($1) AND status < 4";
+    let subscription = |row: &Row| Ok((account(row, "account")?, SubscriptionNo(get(row, "no")?)));
+    database.read(ask, &[(&accounts, Type::TEXT_ARRAY)]).await?.iter().map(subscription).collect()
 }
 
 /// The subscription in a row with its number, version and document.

@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use resthooks::model::{AccountId, EventName, SubscriptionNo};
+use resthooks::model::{AccountId, EventName, KeyId, SubscriptionNo};
 use resthooks::store::{Change, ChangeNo, Changes, Error};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::control::{event_types_named, key_id, keys_with, subscriptions_by_no};
+use crate::control::{
+    event_types_named, key_id, keys_of, keys_with, live_subscriptions_of, subscriptions_by_no,
+};
+use crate::database::Database;
 use crate::event_row::get;
 use crate::failure::corrupt;
 use crate::store::Inner;
@@ -20,7 +23,7 @@ const ASK: &str = "SELECT no, kind, key FROM @.change WHERE no > $1 ORDER BY no 
 enum Noted {
     Subscription(SubscriptionNo),
     EventType(EventName),
-    Key(resthooks::model::KeyId),
+    Key(KeyId),
     Account(AccountId),
 }
 
@@ -56,13 +59,13 @@ fn noted(row: &Row) -> Result<Noted, Error> {
 
 async fn as_they_stand(inner: &Inner, all: Vec<Noted>) -> Result<Vec<Change>, Error> {
     let database = &inner.database;
-    let (mut numbers, mut names, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut numbers, mut names, mut ids, mut accounts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for one in &all {
         match one {
             Noted::Subscription(no) => numbers.push(*no),
             Noted::EventType(name) => names.push(name.as_str()),
             Noted::Key(id) => ids.push(*id),
-            Noted::Account(_) => {}
+            Noted::Account(id) => accounts.push(id),
         }
     }
     let subscriptions = subscriptions_by_no(database, &numbers).await?;
@@ -71,6 +74,7 @@ async fn as_they_stand(inner: &Inner, all: Vec<Noted>) -> Result<Vec<Change>, Er
     let mut types: HashMap<_, _> = types.into_iter().map(|one| (one.name.clone(), one)).collect();
     let keys = keys_with(database, &ids).await?;
     let mut keys: HashMap<_, _> = keys.into_iter().map(|one| (one.id, one)).collect();
+    let (mut live, mut held) = what_they_have(database, &accounts).await?;
     let change = |one| match one {
         // One that has gone with its account: that is a change of its own.
         Noted::Subscription(no) => subscriptions.remove(&no).map(|one| Change::Subscription(Box::new(one))),
@@ -79,7 +83,33 @@ async fn as_they_stand(inner: &Inner, all: Vec<Noted>) -> Result<Vec<Change>, Er
             Some(Change::EventType(name, now))
         }
         Noted::Key(id) => Some(Change::Key(id, keys.remove(&id).map(Box::new))),
-        Noted::Account(id) => Some(Change::Account(id)),
+        Noted::Account(id) => {
+            let subscriptions = live.remove(&id).unwrap_or_default();
+            let keys = held.remove(&id).unwrap_or_default();
+            Some(Change::Account { id, subscriptions, keys })
+        }
     };
     Ok(all.into_iter().filter_map(change).collect())
+}
+
+/// What an account has by now, per account.
+type Held<T> = HashMap<AccountId, Vec<T>>;
+
+/// The subscriptions and keys of accounts whose deletion was begun. Asked after the changes themselves: whatever they
+/// say is there, and was not deleted since, is among it.
+async fn what_they_have(
+    database: &Database,
+    accounts: &[&AccountId],
+) -> Result<(Held<SubscriptionNo>, Held<KeyId>), Error> {
+    let subscriptions = live_subscriptions_of(database, accounts).await?;
+    let keys = keys_of(database, accounts).await?;
+    Ok((by_account(subscriptions), by_account(keys)))
+}
+
+fn by_account<T>(all: Vec<(AccountId, T)>) -> Held<T> {
+    let mut held = Held::new();
+    for (account, one) in all {
+        held.entry(account).or_insert_with(Vec::new).push(one);
+    }
+    held
 }

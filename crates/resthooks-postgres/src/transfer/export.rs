@@ -107,8 +107,16 @@ fn moved_key(row: &Row) -> Result<(Item, Cursor), Error> {
         Some(_) => Some(account(row, "account")?),
     };
     let hash = Base64(get::<&[u8]>(row, "hash")?.to_vec().into());
-    let moved =
-        MovedKey { id, account, name: text(row, "name")?, hash, created_at: time(row, "created_at")? };
+    let moved = MovedKey {
+        id,
+        account,
+        name: text(row, "name")?,
+        hash,
+        access: 0,
+        created_at: time(row, "created_at")?,
+        expires_at: None,
+        last_used_at: None,
+    };
     Ok((Item::ApiKey(moved), Cursor::ApiKey(id)))
 }
 

@@ -26,7 +26,7 @@ async fn start(app: &App) -> Hooks {
         created_at: now,
         updated_at: now,
     };
-    app.store.put_event_type(&event_type).await.unwrap();
+    app.store.put_event_type(&event_type, None).await.unwrap();
     Hooks::start(Arc::new(app.store.clone()), Options::default()).await.unwrap()
 }
 

@@ -123,7 +123,7 @@ async fn types_are_registered_and_their_definitions_kept() {
     assert_eq!(names, ["contact.create", "contact.delete", "contact.update"]);
     let mut mine = types[0].clone();
     mine.description = Some("mine".to_owned());
-    app.store.put_event_type(&mine).await.unwrap();
+    app.store.put_event_type(&mine, None).await.unwrap();
     app.watch("contact", "contact").await;
     assert_eq!(app.store.snapshot().await.unwrap().event_types[0], mine);
 }

@@ -92,6 +92,18 @@ fn nodes_work_through_a_pooler_in_transaction_mode() {
     }
     within(Duration::from_secs(20), || counter.has_all(tokens.iter()));
     assert_eq!(counter.is_consistent(), 0);
+    // An account that begins anew at once, while its deletion has yet to be heard of by looking: what it has by now stays.
+    let slow = Counter::answering(|_| Reply::After(Duration::from_millis(200), 200));
+    let mut api = cluster.nodes[0].api();
+    // Its type registers itself: that would look at what others have changed.
+    api.emit("order.anew", &json!({"token": "first"}));
+    api.delete("/api/v1/account/acme/").expect(204);
+    api.subscribe_with("order.anew", &slow.url(), json!({"max_in_flight": 2}));
+    let anew: Vec<String> = (0..20).map(|n| format!("anew-{n}")).collect();
+    api.emit_batch("order.anew", anew.iter().map(|token| json!({"token": token})));
+    within(Duration::from_secs(20), || slow.has_all(anew.iter()));
+    api.subscribe("order.*", &counter.url());
+    cluster.agree();
     // Taken over from, too.
     cluster.nodes[0].api().emit("order.paid", &json!({"token": "last"}));
     cluster.nodes[0].kill();

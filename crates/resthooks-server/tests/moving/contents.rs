@@ -69,7 +69,7 @@ pub(crate) async fn fill(lab: Lab) {
     for _ in 0..3 {
         lab.emit("dying", &[&gone]).await;
     }
-    lab.store().begin_delete_account(&account("dying"), at(70)).await.unwrap();
+    lab.store().begin_delete_account(&account("dying"), at(70), None).await.unwrap();
     let anew = lab.subscribe("dying").await;
     lab.emit("dying", &[&anew]).await;
 }
@@ -86,12 +86,21 @@ async fn types_and_keys(lab: &Lab) {
             created_at: at(1),
             updated_at: at(2),
         };
-        lab.store().put_event_type(&event_type).await.unwrap();
+        lab.store().put_event_type(&event_type, None).await.unwrap();
     }
     for (n, role) in [(1, KeyRole::Provider), (2, KeyRole::Consumer(account("key-only")))] {
         let name = (n == 1).then(|| "main".to_owned());
-        let key = ApiKey { id: KeyId(lab.uid()), role, name, hash: KeyHash([n; 32]), created_at: at(3) };
-        lab.store().insert_key(&key).await.unwrap();
+        let key = ApiKey {
+            id: KeyId(lab.uid()),
+            role,
+            name,
+            hash: KeyHash([n; 32]),
+            created_at: at(3),
+            access: resthooks::model::Access::Full,
+            expires_at: None,
+            last_used_at: None,
+        };
+        lab.store().insert_key(&key, None).await.unwrap();
     }
 }
 

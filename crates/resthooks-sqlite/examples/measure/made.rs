@@ -46,7 +46,7 @@ impl Scene {
 
     async fn subscribe(&self, account: &AccountId) -> Result<SubscriptionNo, Error> {
         let new = subscription(SubscriptionId(self.uid()), account.clone(), self.clock.now());
-        self.store.insert_subscription(&new).await
+        self.store.insert_subscription(&new, None).await
     }
 
     fn uid(&self) -> Uid {
@@ -150,6 +150,11 @@ fn subscription(id: SubscriptionId, account: AccountId, now: Timestamp) -> Subsc
         max_in_flight: None,
         secret: Secret::from_key([7; 32]),
         previous_secret: None,
+        signing_key: None,
+        intent: resthooks::model::Intent::None,
+        intent_confirmed_at: None,
+        handshake: None,
+        grant: None,
         created_at: now,
         updated_at: now,
     }

@@ -47,6 +47,7 @@ fn summary(row: &Row<'_>) -> Result<AccountSummary, Error> {
         subscriptions: get(row, 2)?,
         events: get(row, 3)?,
         api_keys: get(row, 4)?,
+        settings: resthooks::model::AccountSettings::default(),
     })
 }
 

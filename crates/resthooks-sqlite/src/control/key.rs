@@ -68,6 +68,9 @@ fn key(row: &Row<'_>) -> Result<ApiKey, Error> {
         hash: KeyHash(get(row, 1)?),
         role,
         name: get(row, 3)?,
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
         created_at: Timestamp::from_millis(get(row, 4)?),
     })
 }

@@ -15,6 +15,7 @@ pub(crate) fn snapshot(connection: &Connection) -> Result<Snapshot, Error> {
         subscriptions: Vec::new(),
         event_types: event_type::all(connection)?,
         keys: key::all(connection)?,
+        accounts: Vec::new(),
         deletions: deletions(connection)?,
         // Nobody else changes anything.
         change: ChangeNo::default(),

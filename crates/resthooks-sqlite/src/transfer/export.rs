@@ -94,7 +94,16 @@ fn keys(connection: &Connection, after: &[u8], limit: usize) -> Result<Found, Er
         let hash = Base64(blob(row, 1)?.to_vec().into());
         let created_at = Timestamp::from_millis(get(row, 4)?);
         Ok(Some((
-            Item::ApiKey(MovedKey { id, account, name: get(row, 3)?, hash, created_at }),
+            Item::ApiKey(MovedKey {
+                id,
+                account,
+                name: get(row, 3)?,
+                hash,
+                access: 0,
+                created_at,
+                expires_at: None,
+                last_used_at: None,
+            }),
             Cursor::ApiKey(id),
         )))
     })

@@ -39,7 +39,8 @@ async fn a_full_file_refuses_and_goes_on_once_there_is_room() {
     assert_eq!(count(&store).await, accepted);
     // What needs no room is still done.
     store.commit(Arc::new(Batch { watermark: Some(EventSeq(1)), ..Batch::default() })).await.unwrap();
-    let gone = store.begin_delete_account(&"a".parse().unwrap(), resthooks::model::Timestamp::EPOCH).await;
+    let gone =
+        store.begin_delete_account(&"a".parse().unwrap(), resthooks::model::Timestamp::EPOCH, None).await;
     let gone = gone.unwrap().unwrap();
     while !store.delete_account_step(&gone, 50).await.unwrap() {}
     let again = fill(&store, accepted).await;

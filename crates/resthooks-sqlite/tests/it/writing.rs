@@ -62,6 +62,9 @@ fn key(n: u128) -> ApiKey {
         role: KeyRole::Consumer("k".parse().unwrap()),
         name: None,
         hash,
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
         created_at: Timestamp::EPOCH,
     }
 }
@@ -71,16 +74,16 @@ fn key(n: u128) -> ApiKey {
 async fn a_failing_job_takes_no_other_with_it() {
     let folder = Folder::new();
     let store: Arc<SqliteStore> = Arc::new(folder.open(Options::default()));
-    store.insert_key(&key(0)).await.unwrap();
+    store.insert_key(&key(0), None).await.unwrap();
     let tasks: Vec<_> = (0..300_usize)
         .map(|n| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 match n % 3 {
                     0 => store.commit(batch("a", n, 1, 10)).await.map(|_| ()),
-                    1 => store.insert_key(&key(n as u128)).await,
+                    1 => store.insert_key(&key(n as u128), None).await,
                     // The id is free, the hash is not.
-                    _ => store.insert_key(&ApiKey { id: key(n as u128).id, ..key(0) }).await,
+                    _ => store.insert_key(&ApiKey { id: key(n as u128).id, ..key(0) }, None).await,
                 }
             })
         })

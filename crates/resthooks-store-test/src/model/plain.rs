@@ -181,6 +181,7 @@ impl Plain {
             subscriptions: self.subscriptions.values().filter(live).count() as u64,
             events: self.events.values().filter(|event| event.account == *id).count() as u64,
             api_keys: self.keys.iter().filter(|key| key.role == role).count() as u64,
+            settings: resthooks::model::AccountSettings::default(),
         }
     }
 

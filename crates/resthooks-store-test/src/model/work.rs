@@ -80,10 +80,10 @@ impl Trial {
             self.delete(lab, id).await;
         }
         for name in self.plain.event_types.values().map(|one| &one.name) {
-            assert!(lab.store().delete_event_type(name).await.unwrap());
+            assert!(lab.store().delete_event_type(name, None).await.unwrap());
         }
         for key in &self.plain.keys {
-            assert!(lab.store().delete_key(key.id).await.unwrap());
+            assert!(lab.store().delete_key(key.id, None).await.unwrap());
         }
     }
 
@@ -277,7 +277,7 @@ impl Trial {
         let name = name(self.dice.pick(&NAMES).unwrap());
         if self.dice.once_in(3) {
             let was = self.plain.event_types.remove(name.as_str()).is_some();
-            assert_eq!(lab.store().delete_event_type(&name).await.unwrap(), was);
+            assert_eq!(lab.store().delete_event_type(&name, None).await.unwrap(), was);
             return;
         }
         let one = EventType {
@@ -290,17 +290,17 @@ impl Trial {
             created_at: at(0),
             updated_at: self.now,
         };
-        lab.store().put_event_type(&one).await.unwrap();
+        lab.store().put_event_type(&one, None).await.unwrap();
         self.plain.event_types.insert(one.name.as_str().to_owned(), one);
     }
 
     async fn key(&mut self, lab: &Lab) {
         if let Some(key) = self.dice.pick(&self.plain.keys).cloned() {
             let again = ApiKey { id: KeyId(lab.uid()), ..key.clone() };
-            let refused = lab.store().insert_key(&again).await;
+            let refused = lab.store().insert_key(&again, None).await;
             assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
             if self.dice.once_in(2) {
-                assert!(lab.store().delete_key(key.id).await.unwrap());
+                assert!(lab.store().delete_key(key.id, None).await.unwrap());
                 self.plain.keys.retain(|one| one.id != key.id);
                 return;
             }
@@ -310,8 +310,17 @@ impl Trial {
             0 => KeyRole::Provider,
             n => KeyRole::Consumer(account(ACCOUNTS[n])),
         };
-        let key = ApiKey { id, role, name: None, hash: KeyHash::of(&id.to_string()), created_at: self.now };
-        lab.store().insert_key(&key).await.unwrap();
+        let key = ApiKey {
+            id,
+            role,
+            name: None,
+            hash: KeyHash::of(&id.to_string()),
+            created_at: self.now,
+            access: resthooks::model::Access::Full,
+            expires_at: None,
+            last_used_at: None,
+        };
+        lab.store().insert_key(&key, None).await.unwrap();
         self.plain.keys.push(key);
     }
 
@@ -323,7 +332,7 @@ impl Trial {
     /// To the end: between its steps it is left open what of it can still be read.
     async fn delete(&mut self, lab: &mut Lab, id: &str) {
         let id = account(id);
-        let begun = lab.store().begin_delete_account(&id, self.now).await.unwrap();
+        let begun = lab.store().begin_delete_account(&id, self.now, None).await.unwrap();
         assert_eq!(begun.is_some(), self.plain.accounts().iter().any(|one| one.id == id));
         let Some(deleted) = begun else { return };
         if self.dice.once_in(2) {

@@ -20,6 +20,20 @@ pub(super) fn event_type(kind: &str) -> EventType {
     }
 }
 
+fn key_of(lab: &Lab, whose: &str, secret: &str) -> ApiKey {
+    let role = KeyRole::Consumer(account(whose));
+    ApiKey {
+        id: KeyId(lab.uid()),
+        role,
+        name: None,
+        hash: KeyHash::of(secret),
+        created_at: at(3),
+        access: resthooks::model::Access::Full,
+        expires_at: None,
+        last_used_at: None,
+    }
+}
+
 /// What one node sees after some point.
 struct View<'a> {
     of: &'a Lab,
@@ -60,26 +74,89 @@ pub async fn all_see_changes_in_their_order(lab: Lab) {
     expect(vec![Change::Subscription(Box::new(one.clone()))]).await;
 
     let kind = event_type("contact.create");
-    store.put_event_type(&kind).await.unwrap();
+    store.put_event_type(&kind, None).await.unwrap();
     expect(vec![Change::EventType(kind.name.clone(), Some(Box::new(kind.clone())))]).await;
-    store.delete_event_type(&kind.name).await.unwrap();
+    store.delete_event_type(&kind.name, None).await.unwrap();
     expect(vec![Change::EventType(kind.name, None)]).await;
 
-    let id = KeyId(lab.uid());
-    let hash = KeyHash::of("secret");
-    let key = ApiKey { id, role: KeyRole::Consumer(account("a")), name: None, hash, created_at: at(3) };
-    store.insert_key(&key).await.unwrap();
+    let key = key_of(&lab, "a", "secret");
+    let id = key.id;
+    store.insert_key(&key, None).await.unwrap();
     expect(vec![Change::Key(id, Some(Box::new(key)))]).await;
-    store.delete_key(id).await.unwrap();
+    store.delete_key(id, None).await.unwrap();
     expect(vec![Change::Key(id, None)]).await;
 
-    store.begin_delete_account(&account("a"), at(5)).await.unwrap().unwrap();
-    expect(vec![Change::Account(account("a"))]).await;
+    store.begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
+    expect(vec![Change::Account { id: account("a"), subscriptions: Vec::new(), keys: Vec::new() }]).await;
     // What changes nothing is no change.
-    let refused = store.update_subscription(&one).await;
+    let refused = store.update_subscription(&one, None).await;
     assert!(refused.is_err());
-    assert!(!store.delete_key(id).await.unwrap());
+    assert!(!store.delete_key(id, None).await.unwrap());
     expect(Vec::new()).await;
+}
+
+/// A deletion that is heard of late takes only what went with it: it tells what the account has since, and nothing of
+/// another's.
+pub async fn an_account_that_began_anew_keeps_what_it_has(lab: Lab) {
+    let other = lab.another().await;
+    let (mut all, mut parts) = (View::new(&other).await, View::new(&lab).await);
+    let store = lab.store();
+    lab.subscribe("a").await;
+    let former = key_of(&lab, "a", "former");
+    store.insert_key(&former, None).await.unwrap();
+    let beside = lab.subscribe("b").await;
+    let key_beside = key_of(&lab, "b", "beside");
+    store.insert_key(&key_beside, None).await.unwrap();
+    other.store().begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
+    let active = lab.subscribe("a").await;
+    let paused = other.subscribe("a").await;
+    let paused = other.update(Subscription { status: SubscriptionStatus::Paused, ..paused }).await;
+    let ended = lab.subscribe("a").await;
+    let ended = lab.update(Subscription { status: SubscriptionStatus::Gone, ..ended }).await;
+    let key = key_of(&lab, "a", "new");
+    store.insert_key(&key, None).await.unwrap();
+
+    let shown = |one: &Subscription| Change::Subscription(Box::new(one.clone()));
+    let added = |key: &ApiKey| Change::Key(key.id, Some(Box::new(key.clone())));
+    let has =
+        Change::Account { id: account("a"), subscriptions: vec![active.no, paused.no], keys: vec![key.id] };
+    let expected = vec![
+        Change::Key(former.id, None),
+        shown(&beside),
+        added(&key_beside),
+        has,
+        shown(&active),
+        shown(&paused),
+        shown(&ended),
+        added(&key),
+    ];
+    let (seen, more) = all.next(100).await;
+    assert_eq!((in_order(seen), more), (expected.clone(), false));
+    // The same where a part ends between the deletion and what came after. What was changed twice is seen twice then.
+    let (mut seen, mut more) = (Vec::new(), true);
+    while more {
+        let part = parts.next(1).await;
+        seen.extend(part.0);
+        more = part.1;
+    }
+    let mut seen = in_order(seen);
+    seen.dedup();
+    assert_eq!(seen, expected);
+
+    store.begin_delete_account(&account("a"), at(9), None).await.unwrap().unwrap();
+    let gone = Change::Account { id: account("a"), subscriptions: Vec::new(), keys: Vec::new() };
+    assert_eq!(all.next(100).await, (vec![gone], false));
+}
+
+/// What an account has is told in no order.
+fn in_order(mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        if let Change::Account { subscriptions, keys, .. } = change {
+            subscriptions.sort_unstable();
+            keys.sort_unstable();
+        }
+    }
+    changes
 }
 
 /// Many are seen in parts, in their order, whoever made them.
@@ -89,7 +166,7 @@ pub async fn changes_are_seen_in_parts(lab: Lab) {
     let kinds: Vec<EventType> = (0..10).map(|n| event_type(&format!("thing.n{n}"))).collect();
     for (n, kind) in kinds.iter().enumerate() {
         let by = if n % 3 == 1 { &other } else { &lab };
-        by.store().put_event_type(kind).await.unwrap();
+        by.store().put_event_type(kind, None).await.unwrap();
     }
     let mut seen = Vec::new();
     for _ in 0..kinds.len() {
@@ -113,7 +190,7 @@ pub async fn no_change_is_left_out_although_many_are_made_at_once(lab: Lab) {
         let node = lab.another().await;
         tasks.push(tokio::spawn(async move {
             for m in 0..15 {
-                node.store().put_event_type(&event_type(&format!("thing.n{n}.m{m}"))).await.unwrap();
+                node.store().put_event_type(&event_type(&format!("thing.n{n}.m{m}")), None).await.unwrap();
             }
         }));
     }
@@ -148,7 +225,7 @@ pub async fn others_are_told(lab: Lab) {
     let told = other.share();
     let mut told = tokio::spawn(async move { told.told().await });
     for n in 0..600 {
-        lab.store().put_event_type(&event_type(&format!("thing.n{n}"))).await.unwrap();
+        lab.store().put_event_type(&event_type(&format!("thing.n{n}")), None).await.unwrap();
         if tokio::time::timeout(Duration::from_millis(50), &mut told).await.is_ok() {
             return;
         }

@@ -19,7 +19,7 @@ fn emission(of: &str) -> Emission {
 
 /// Registers the type that these events have: others may be refused at once.
 async fn register(lab: &Lab) {
-    lab.store().put_event_type(&event_type("contact.create")).await.unwrap();
+    lab.store().put_event_type(&event_type("contact.create"), None).await.unwrap();
 }
 
 async fn emit(lab: &Lab, emission: &Emission) -> String {

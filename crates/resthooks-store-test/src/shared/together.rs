@@ -139,7 +139,7 @@ pub async fn an_account_that_another_node_deleted_may_begin_anew(lab: Lab) {
     let known = lab.schedule(&to, at(1)).await;
     let bare = lab.emit("a", &[&to]).await;
     let other = lab.another().await;
-    let deleted = other.store().begin_delete_account(&account("a"), at(5)).await.unwrap().unwrap();
+    let deleted = other.store().begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
     assert_eq!(lab.store().deletions().await.unwrap(), std::slice::from_ref(&deleted));
     lab.write(vec![delivered(&bare, &to)], at(6)).await;
     while !other.store().delete_account_step(&deleted, 10).await.unwrap() {}

@@ -1,5 +1,6 @@
 //! Accounts: what they hold, and deleting all of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::order::page_limit;
 use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
-use crate::model::{AccountId, Subscription, SubscriptionStatus, Timestamp};
+use crate::model::{AccountId, KeyId, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp};
 use crate::store::{AccountSummary, DeletedAccount, Page};
 
 /// Events that are deleted in one transaction: few enough that what else is written waits only briefly.
@@ -45,8 +46,9 @@ impl Hooks {
             .core()
             .in_order(move |core| async move {
                 let now = core.options.clock.now();
-                let deleted = core.store.begin_delete_account(&id, now).await?.ok_or(Error::NotFound)?;
-                core.forget_account(&id, now);
+                let deleted =
+                    core.store.begin_delete_account(&id, now, None).await?.ok_or(Error::NotFound)?;
+                core.forget_account(&id, &HashSet::new(), &HashSet::new(), now);
                 // Begun here, within the change: it goes on though the caller may be gone by now.
                 Ok(tokio::spawn(delete_rest(Arc::clone(&core), deleted)))
             })
@@ -56,11 +58,20 @@ impl Hooks {
 }
 
 impl Core {
-    /// Takes an account's keys and subscriptions out of memory, and tells dispatch.
-    pub(super) fn forget_account(&self, id: &AccountId, now: Timestamp) {
-        self.keyring.remove_account(id);
+    /// Takes an account's keys and subscriptions out of memory, all but these, and tells dispatch.
+    pub(super) fn forget_account(
+        &self,
+        id: &AccountId,
+        subscriptions: &HashSet<SubscriptionNo>,
+        keys: &HashSet<KeyId>,
+        now: Timestamp,
+    ) {
+        self.keyring.remove_account(id, keys);
         for live in self.index.all().into_iter().filter(|live| live.subscription.account == *id) {
             let no = live.subscription.no;
+            if subscriptions.contains(&no) {
+                continue;
+            }
             let status = SubscriptionStatus::Deleted;
             self.index.apply(Subscription { status, updated_at: now, ..live.subscription.clone() });
             self.subscription_changed(no);

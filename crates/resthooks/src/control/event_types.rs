@@ -97,7 +97,7 @@ impl Hooks {
         let name = name.clone();
         self.core()
             .in_order(|core| async move {
-                let there = core.store.delete_event_type(&name).await?;
+                let there = core.store.delete_event_type(&name, None).await?;
                 core.catalog.remove(&name);
                 if there { Ok(()) } else { Err(Error::NotFound) }
             })
@@ -134,7 +134,7 @@ impl Core {
             let detail = format!("there are {MAX_EVENT_TYPES} event types already");
             return Err(Error::Conflict { code: "too_many_event_types", detail });
         }
-        self.store.put_event_type(&entry.event_type).await?;
+        self.store.put_event_type(&entry.event_type, None).await?;
         let entry = Arc::new(entry);
         self.catalog.put(Arc::clone(&entry));
         Ok(entry)

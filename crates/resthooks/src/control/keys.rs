@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
 use crate::limits::MAX_KEY_NAME_BYTES;
-use crate::model::{AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
+use crate::model::{Access, AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
 use crate::store::Page;
 
 /// What every key that we make begins with, so that people and scanners recognise it.
@@ -141,7 +141,7 @@ impl Hooks {
     pub async fn delete_key(&self, id: KeyId) -> Result<(), Error> {
         self.core()
             .in_order(move |core| async move {
-                let there = core.store.delete_key(id).await?;
+                let there = core.store.delete_key(id, None).await?;
                 core.keyring.remove(id);
                 if there { Ok(()) } else { Err(Error::NotFound) }
             })
@@ -180,8 +180,9 @@ impl Core {
         hash: KeyHash,
     ) -> Result<ApiKey, Error> {
         let created_at = self.options.clock.now();
-        let key = ApiKey { id, role, name, hash, created_at };
-        self.store.insert_key(&key).await?;
+        let access = Access::Full;
+        let key = ApiKey { id, role, access, name, hash, created_at, expires_at: None, last_used_at: None };
+        self.store.insert_key(&key, None).await?;
         self.keyring.insert(key.clone());
         Ok(key)
     }

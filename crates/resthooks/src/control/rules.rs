@@ -12,8 +12,8 @@ use crate::limits::{
     MAX_DESCRIPTION_BYTES, MAX_IN_FLIGHT_PER_SUBSCRIPTION, MAX_METADATA_BYTES, MAX_SUBSCRIPTION_EVENTS,
 };
 use crate::model::{
-    AccountId, EventPattern, Secret, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
-    Timestamp,
+    AccountId, EventPattern, Intent, Secret, Subscription, SubscriptionId, SubscriptionNo,
+    SubscriptionStatus, Timestamp,
 };
 
 /// A subscription as it would be created, not judged yet.
@@ -39,7 +39,12 @@ pub(super) fn draft(
         headers: new.headers,
         max_in_flight: new.max_in_flight,
         secret: new.secret.unwrap_or(made),
+        signing_key: None,
         previous_secret: None,
+        intent: Intent::None,
+        intent_confirmed_at: None,
+        handshake: None,
+        grant: None,
         created_at: now,
         updated_at: now,
     }

@@ -93,7 +93,7 @@ impl Hooks {
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
                 let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
                 core.judge(&mut subscription, None)?;
-                subscription.no = core.store.insert_subscription(&subscription).await?;
+                subscription.no = core.store.insert_subscription(&subscription, None).await?;
                 core.index.apply(subscription.clone());
                 core.view(subscription).await
             })
@@ -184,7 +184,7 @@ impl Hooks {
             let secret = std::mem::replace(&mut subscription.secret, core.new_secret());
             let signs_until = now.plus(grace);
             subscription.previous_secret =
-                (!grace.is_zero()).then_some(PreviousSecret { secret, signs_until });
+                (!grace.is_zero()).then_some(PreviousSecret { secret, signing_key: None, signs_until });
         })
         .await
     }
@@ -243,7 +243,7 @@ impl Core {
         &self,
         mut subscription: Subscription,
     ) -> Result<Subscription, store::Error> {
-        self.store.update_subscription(&subscription).await?;
+        self.store.update_subscription(&subscription, None).await?;
         subscription.version += 1;
         self.show_subscription(subscription.clone());
         Ok(subscription)

@@ -127,6 +127,11 @@ uid_id!(
     KeyId,
     "key_"
 );
+uid_id!(
+    /// The id of an entry of the audit trail: `aud_…`.
+    AuditId,
+    "aud_"
+);
 
 /// A delivery's id, `dlv_…`: computed from its event and its subscription, so that whoever sends it, and however
 /// often, it carries the same `webhook-id`.

@@ -32,6 +32,42 @@ pub enum KeyRole {
     Consumer(AccountId),
 }
 
+/// How much of what its role could do a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Access {
+    /// All of it.
+    #[default]
+    Full,
+    /// A part.
+    Limited {
+        /// May post events.
+        emit: bool,
+        /// May read.
+        read: bool,
+    },
+}
+
+impl Access {
+    /// The number under which stores keep it.
+    #[must_use]
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Full => 0,
+            Self::Limited { emit, read } => 4 + emit as i16 + 2 * read as i16,
+        }
+    }
+
+    /// The inverse of [`Access::code`].
+    #[must_use]
+    pub const fn from_code(code: i16) -> Option<Self> {
+        match code {
+            0 => Some(Self::Full),
+            4..=7 => Some(Self::Limited { emit: code & 1 != 0, read: code & 2 != 0 }),
+            _ => None,
+        }
+    }
+}
+
 /// An API key as it is stored: the key itself is shown once, when it is made, and only its hash is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -39,10 +75,16 @@ pub struct ApiKey {
     pub id: KeyId,
     /// What it admits to.
     pub role: KeyRole,
+    /// How much of that.
+    pub access: Access,
     /// For humans.
     pub name: Option<String>,
     /// What it is looked up by.
     pub hash: KeyHash,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: Option<Timestamp>,
 }

@@ -3,30 +3,38 @@
 //! Nothing here does I/O, reads a clock or knows a store. One word per thing: account, event type, subscription,
 //! event, delivery, attempt.
 
+mod account;
 mod attempt;
+mod audit;
 mod delivery;
 mod duration;
 mod event;
 mod event_type;
 mod id;
+mod intent;
 mod key;
 mod name;
 mod node;
 mod secret;
+mod signing_key;
 mod subscription;
 mod target;
 mod timestamp;
 
+pub use account::AccountSettings;
 pub use attempt::{Attempt, ErrorClass};
+pub use audit::{Actor, AuditAction, AuditEntry};
 pub use delivery::{Delivery, DeliveryKey, DeliveryStatus};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Event, EventSeq, Match, SequencedEvent};
 pub use event_type::EventType;
-pub use id::{DeliveryId, EventId, KeyId, SubscriptionId, Uid};
-pub use key::{ApiKey, KeyHash, KeyRole};
+pub use id::{AuditId, DeliveryId, EventId, KeyId, SubscriptionId, Uid};
+pub use intent::{Grant, Handshake, HandshakeSecret, Intent};
+pub use key::{Access, ApiKey, KeyHash, KeyRole};
 pub use name::{AccountId, EventName, EventPattern};
 pub use node::{Node, NodeNo, NodeStatus};
 pub use secret::Secret;
+pub use signing_key::SigningKey;
 pub use subscription::{
     Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
 };

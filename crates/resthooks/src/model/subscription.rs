@@ -5,7 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, EventName, EventPattern, Invalid, Secret, SubscriptionId, TargetUrl, Timestamp};
+use super::{
+    AccountId, EventName, EventPattern, Grant, Handshake, Intent, Invalid, Secret, SigningKey,
+    SubscriptionId, TargetUrl, Timestamp,
+};
 
 /// A subscription's internal number, given by the store when it is created, ascending. Internal: it would tell one
 /// account how many subscriptions the others have.
@@ -100,6 +103,9 @@ impl FromStr for PayloadKind {
 pub struct PreviousSecret {
     /// The secret.
     pub secret: Secret,
+    /// The Ed25519 key of that time, if there was one.
+    #[serde(default)]
+    pub signing_key: Option<SigningKey>,
     /// Until when it signs beside the new one.
     pub signs_until: Timestamp,
 }
@@ -143,9 +149,24 @@ pub struct Subscription {
     pub max_in_flight: Option<u32>,
     /// Signs.
     pub secret: Secret,
+    /// Signs as well, by Ed25519 (`v1a`), when the subscription has chosen that.
+    #[serde(default)]
+    pub signing_key: Option<SigningKey>,
     /// Signs too, for a while after a rotation.
     #[serde(default)]
     pub previous_secret: Option<PreviousSecret>,
+    /// How its receiver confirms its intent.
+    #[serde(default)]
+    pub intent: Intent,
+    /// When it last did.
+    #[serde(default)]
+    pub intent_confirmed_at: Option<Timestamp>,
+    /// The confirmation under way, while it is pending.
+    #[serde(default)]
+    pub handshake: Option<Handshake>,
+    /// What its target granted.
+    #[serde(default)]
+    pub grant: Option<Grant>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed by its owner or by us.

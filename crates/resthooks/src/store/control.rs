@@ -1,11 +1,13 @@
-//! What callers manage: subscriptions, event types, keys, accounts.
+//! What callers manage: subscriptions, event types, keys, accounts. An audit entry that is given with a change is written
+//! in the same transaction, and only when there was something to change.
 
 use async_trait::async_trait;
 
 use super::{ChangeNo, Error, Page};
 use crate::model::{
-    AccountId, ApiKey, EventName, EventPattern, EventSeq, EventType, KeyId, Progress, Subscription,
-    SubscriptionId, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp,
+    AccountId, AccountSettings, Actor, ApiKey, AuditAction, AuditEntry, AuditId, EventName, EventPattern,
+    EventSeq, EventType, KeyId, Progress, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    TargetUrl, Timestamp,
 };
 
 /// The control plane's part of a store. Low rates: one transaction each.
@@ -15,12 +17,20 @@ pub trait Control: Send + Sync + 'static {
     async fn snapshot(&self) -> Result<Snapshot, Error>;
 
     /// Inserts a subscription and gives its number.
-    async fn insert_subscription(&self, subscription: &Subscription) -> Result<SubscriptionNo, Error>;
+    async fn insert_subscription(
+        &self,
+        subscription: &Subscription,
+        audit: Option<&AuditEntry>,
+    ) -> Result<SubscriptionNo, Error>;
     /// Replaces the subscription with this number, if it still has this version; it has the next one then.
     ///
     /// # Errors
     /// [`Error::Overtaken`] when it has another version by now.
-    async fn update_subscription(&self, subscription: &Subscription) -> Result<(), Error>;
+    async fn update_subscription(
+        &self,
+        subscription: &Subscription,
+        audit: Option<&AuditEntry>,
+    ) -> Result<(), Error>;
     /// The subscription with this id, whatever its status.
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error>;
     /// The subscriptions with these numbers, whatever their status, in any order; those that don't exist are left
@@ -37,17 +47,19 @@ pub trait Control: Send + Sync + 'static {
     ) -> Result<Vec<Subscription>, Error>;
 
     /// Inserts or replaces an event type, by name.
-    async fn put_event_type(&self, event_type: &EventType) -> Result<(), Error>;
+    async fn put_event_type(&self, event_type: &EventType, audit: Option<&AuditEntry>) -> Result<(), Error>;
     /// Deletes an event type; whether there was one.
-    async fn delete_event_type(&self, name: &EventName) -> Result<bool, Error>;
+    async fn delete_event_type(&self, name: &EventName, audit: Option<&AuditEntry>) -> Result<bool, Error>;
 
     /// Inserts a key.
     ///
     /// # Errors
     /// [`Error::Exists`] when one with this id or this hash is there.
-    async fn insert_key(&self, key: &ApiKey) -> Result<(), Error>;
+    async fn insert_key(&self, key: &ApiKey, audit: Option<&AuditEntry>) -> Result<(), Error>;
     /// Deletes a key; whether there was one.
-    async fn delete_key(&self, id: KeyId) -> Result<bool, Error>;
+    async fn delete_key(&self, id: KeyId, audit: Option<&AuditEntry>) -> Result<bool, Error>;
+    /// Notes when keys were last used; one that is there with a later time keeps it. Those that don't exist are passed over.
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), Error>;
 
     /// Accounts that hold anything, ascending by id, those after `after`.
     async fn list_accounts(
@@ -57,15 +69,31 @@ pub trait Control: Send + Sync + 'static {
     ) -> Result<Vec<AccountSummary>, Error>;
     /// One account; `None` when it holds nothing.
     async fn account(&self, id: &AccountId) -> Result<Option<AccountSummary>, Error>;
+    /// Sets an account's settings; an account that is not there yet is made.
+    async fn put_account(
+        &self,
+        id: &AccountId,
+        settings: &AccountSettings,
+        now: Timestamp,
+        audit: Option<&AuditEntry>,
+    ) -> Result<(), Error>;
     /// Durably starts the deletion of an account: its keys and subscriptions go at once, its events up to the last
     /// one now, with their deliveries, in steps. `None` when it holds nothing.
     async fn begin_delete_account(
         &self,
         id: &AccountId,
         now: Timestamp,
+        audit: Option<&AuditEntry>,
     ) -> Result<Option<DeletedAccount>, Error>;
     /// Deletes up to `limit` more events of an account whose deletion was begun; whether it is done.
     async fn delete_account_step(&self, deleted: &DeletedAccount, limit: usize) -> Result<bool, Error>;
+
+    /// The audit trail, newest first.
+    async fn list_audit(&self, filter: &AuditFilter, page: Page<AuditId>) -> Result<Vec<AuditEntry>, Error>;
+    /// Seals subscriptions' secrets with the key that seals now, those with numbers above `after`, at most `limit`;
+    /// the last number that was looked at, `None` when there are no more. What such a step changes is no change of a
+    /// subscription: its version stays. Once all are done, keys that seal nothing any more are forgotten.
+    async fn reseal(&self, after: SubscriptionNo, limit: usize) -> Result<Option<SubscriptionNo>, Error>;
 }
 
 /// What a node keeps in memory.
@@ -77,6 +105,8 @@ pub struct Snapshot {
     pub event_types: Vec<EventType>,
     /// Every key.
     pub keys: Vec<ApiKey>,
+    /// The settings of every account that has any.
+    pub accounts: Vec<(AccountId, AccountSettings)>,
     /// Account deletions that were begun and are not done.
     pub deletions: Vec<DeletedAccount>,
     /// Changes up to here are in it; later ones may be.
@@ -129,4 +159,23 @@ pub struct AccountSummary {
     pub events: u64,
     /// Its API keys.
     pub api_keys: u64,
+    /// Its settings.
+    pub settings: AccountSettings,
+}
+
+/// Which of the audit trail to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this account; else all.
+    pub account: Option<AccountId>,
+    /// By this actor.
+    pub actor: Option<Actor>,
+    /// Of this action.
+    pub action: Option<AuditAction>,
+    /// About this object.
+    pub object: Option<String>,
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
 }

@@ -16,7 +16,9 @@ mod log;
 mod nodes;
 pub mod transfer;
 
-pub use control::{AccountSummary, Control, DeletedAccount, Snapshot, Standing, SubscriptionFilter};
+pub use control::{
+    AccountSummary, AuditFilter, Control, DeletedAccount, Snapshot, Standing, SubscriptionFilter,
+};
 pub use error::Error;
 pub use history::{DeliveryFilter, EventFilter, History, Page};
 pub use log::{

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{Backlog, DeletedAccount, Error};
 use crate::model::{
-    AccountId, ApiKey, EventName, EventSeq, EventType, KeyId, Node, NodeNo, Subscription, Timestamp,
+    AccountId, AccountSettings, ApiKey, EventName, EventSeq, EventType, KeyId, Node, NodeNo, Subscription,
+    SubscriptionNo, Timestamp,
 };
 
 /// The nodes' part of a store. A store with a single owner has one node, which never ends.
@@ -141,10 +142,20 @@ pub enum Change {
     Subscription(Box<Subscription>),
     /// An event type was registered, replaced or (`None`) deleted.
     EventType(EventName, Option<Box<EventType>>),
+    /// An account's settings were changed.
+    AccountSettings(AccountId, AccountSettings),
     /// A key was made or (`None`) deleted.
     Key(KeyId, Option<Box<ApiKey>>),
-    /// An account's deletion was begun: its keys and subscriptions are gone.
-    Account(AccountId),
+    /// An account's deletion was begun: its keys and subscriptions are gone, except what it has by now, having begun
+    /// anew since.
+    Account {
+        /// The account.
+        id: AccountId,
+        /// Its subscriptions that have not ended, in no order.
+        subscriptions: Vec<SubscriptionNo>,
+        /// Its keys, in no order.
+        keys: Vec<KeyId>,
+    },
 }
 
 /// The number of an event that was emitted in a transaction.

@@ -15,8 +15,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Error;
 use crate::model::{
-    AccountId, ApiKey, Attempt, DeliveryStatus, EventId, EventName, EventType, Health, Invalid, KeyHash,
-    KeyId, KeyRole, Progress, Subscription, SubscriptionId, Timestamp, Uid,
+    Access, AccountId, ApiKey, Attempt, DeliveryStatus, EventId, EventName, EventType, Health, Invalid,
+    KeyHash, KeyId, KeyRole, Progress, Subscription, SubscriptionId, Timestamp, Uid,
 };
 
 /// The moving part of a store.
@@ -73,8 +73,17 @@ pub struct MovedKey {
     pub name: Option<String>,
     /// What it is looked up by, base64.
     pub hash: Base64,
+    /// How much it may do, as a number; everything when absent.
+    #[serde(default)]
+    pub access: i16,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used.
+    #[serde(default)]
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl From<ApiKey> for MovedKey {
@@ -84,7 +93,8 @@ impl From<ApiKey> for MovedKey {
             KeyRole::Consumer(account) => Some(account),
         };
         let hash = Base64(key.hash.0.to_vec().into());
-        Self { id: key.id, account, name: key.name, hash, created_at: key.created_at }
+        let ApiKey { id, access, name, created_at, expires_at, last_used_at, .. } = key;
+        Self { id, account, name, hash, access: access.code(), created_at, expires_at, last_used_at }
     }
 }
 
@@ -97,9 +107,13 @@ impl TryFrom<MovedKey> for ApiKey {
         Ok(Self {
             id: key.id,
             role: key.account.map_or(KeyRole::Provider, KeyRole::Consumer),
+            access: Access::from_code(key.access)
+                .ok_or_else(|| Invalid::new("a key's access must be known"))?,
             name: key.name,
             hash: KeyHash(hash),
             created_at: key.created_at,
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
         })
     }
 }

@@ -61,7 +61,7 @@ async fn deleting_one_leaves_nothing_of_it_and_all_of_the_others() {
 async fn a_deletion_that_was_broken_off_is_taken_up_at_the_next_start() {
     let app = App::start().await;
     fill(&app, "acme", 1200).await;
-    app.store.begin_delete_account(&account("acme"), app.now()).await.unwrap().unwrap();
+    app.store.begin_delete_account(&account("acme"), app.now(), None).await.unwrap().unwrap();
     let app = app.restart().await;
     eventually("its events go", async || event_count(&app, "acme").await == 0).await;
     eventually("it is done", async || app.store.snapshot().await.unwrap().deletions.is_empty()).await;

@@ -2,6 +2,7 @@
 //! test turns it, so that days pass in no time and nothing depends on how busy the machine is.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
 
+mod anew;
 mod disabled;
 mod fairness;
 mod place;

@@ -7,6 +7,8 @@ mod place;
 #[path = "../../../resthooks-postgres/tests/it/place.rs"]
 mod schema;
 
+#[path = "../engine/anew.rs"]
+mod anew;
 #[path = "../engine/disabled.rs"]
 mod disabled;
 #[path = "../engine/fairness.rs"]

@@ -95,7 +95,7 @@ impl Keys {
                     bail!("--name: must be at most {MAX_KEY_NAME_BYTES} bytes");
                 }
                 let (stored, key) = generate(role, name);
-                store.store().insert_key(&stored).await?;
+                store.store().insert_key(&stored, None).await?;
                 Ok((Key::stored(&stored), key))
             }
         }
@@ -125,7 +125,7 @@ impl Keys {
                 client.ask(Method::DELETE, &format!("/api-key/{id}/"), None).await?;
             }
             Self::Store(store) => {
-                if !store.store().delete_key(id).await? {
+                if !store.store().delete_key(id, None).await? {
                     bail!("there is no key {id}");
                 }
             }
@@ -177,5 +177,17 @@ fn generate(role: KeyRole, name: Option<String>) -> (ApiKey, String) {
     random.fill(&mut bytes);
     let key = format!("rhk_{}", URL_SAFE_NO_PAD.encode(bytes));
     let id = KeyId(Uid::new(created_at, random.u128()));
-    (ApiKey { id, role, name, hash: KeyHash::of(&key), created_at }, key)
+    (
+        ApiKey {
+            id,
+            role,
+            name,
+            hash: KeyHash::of(&key),
+            created_at,
+            access: resthooks::model::Access::Full,
+            expires_at: None,
+            last_used_at: None,
+        },
+        key,
+    )
 }

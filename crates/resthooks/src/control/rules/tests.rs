@@ -150,7 +150,8 @@ fn absent_fields_stay_and_none_clears() {
 #[test]
 fn replacing_keeps_the_secret_unless_one_is_given() {
     let mut subscription = drafted(new());
-    subscription.previous_secret = Some(PreviousSecret { secret: secret(0), signs_until: now(9) });
+    subscription.previous_secret =
+        Some(PreviousSecret { secret: secret(0), signing_key: None, signs_until: now(9) });
     replace(&mut subscription, new());
     assert_eq!((subscription.secret.clone(), subscription.previous_secret.is_some()), (secret(1), true));
     replace(&mut subscription, NewSubscription { secret: Some(secret(2)), ..new() });

@@ -5,10 +5,12 @@
 //! Each form is read back by every later version: what stands here is never changed, only added to.
 
 mod attempt;
+mod document;
 mod matched;
 mod status;
 mod varint;
 
 pub use attempt::{decode_attempt, encode_attempt};
+pub use document::{DocumentError, is_sealed_now, open_subscription, seal_subscription};
 pub use matched::{count_matched, decode_matched, encode_matched};
 pub use status::{delivery_status, delivery_status_code, subscription_status_code};

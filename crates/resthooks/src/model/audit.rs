@@ -1,0 +1,176 @@
+//! The audit trail: who changed what.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, AuditId, Invalid, Timestamp};
+
+/// Who did something: a kind and, after a colon, which one, such as `key:key_01…`, `jwt:tenant-7`, `system`. Never a
+/// credential.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Actor(String);
+
+impl Actor {
+    /// The longest one, in bytes; a longer one is cut.
+    pub const MAX_LEN: usize = 256;
+
+    /// One of this kind.
+    #[must_use]
+    pub fn new(kind: &str, which: &dyn fmt::Display) -> Self {
+        let mut text = format!("{kind}:{which}");
+        text.truncate(text.floor_char_boundary(Self::MAX_LEN));
+        Self(text)
+    }
+
+    /// The application that embeds the engine.
+    #[must_use]
+    pub fn application() -> Self {
+        Self("application".to_owned())
+    }
+
+    /// The engine itself: a 410, a subscription that fails for too long, one that was never confirmed.
+    #[must_use]
+    pub fn system() -> Self {
+        Self("system".to_owned())
+    }
+
+    /// A command of the operator's.
+    #[must_use]
+    pub fn command(name: &str) -> Self {
+        Self::new("command", &name)
+    }
+
+    /// One that was written before.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What was done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum AuditAction {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl AuditAction {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word used in JSON.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    /// A subscription was created.
+    SubscriptionCreated = "subscription.created",
+    /// A subscription's settings were changed.
+    SubscriptionUpdated = "subscription.updated",
+    /// A subscription's receiver confirmed its intent.
+    SubscriptionActivated = "subscription.activated",
+    /// A subscription's secret was rotated or replaced.
+    SubscriptionSecretRotated = "subscription.secret_rotated",
+    /// A subscription was disabled by us.
+    SubscriptionDisabled = "subscription.disabled",
+    /// A subscription ended because its target said 410.
+    SubscriptionGone = "subscription.gone",
+    /// A subscription was deleted.
+    SubscriptionDeleted = "subscription.deleted",
+    /// An event type was registered.
+    EventTypeCreated = "event_type.created",
+    /// An event type was replaced.
+    EventTypeUpdated = "event_type.updated",
+    /// An event type was deleted.
+    EventTypeDeleted = "event_type.deleted",
+    /// An API key was made.
+    ApiKeyCreated = "api_key.created",
+    /// An API key was revoked.
+    ApiKeyRevoked = "api_key.revoked",
+    /// An account's settings were changed.
+    AccountUpdated = "account.updated",
+    /// An account was deleted with all that is its.
+    AccountDeleted = "account.deleted",
+}
+
+impl FromStr for AuditAction {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.as_str() == text)
+            .ok_or_else(|| Invalid::new("must be an action, such as subscription.created"))
+    }
+}
+
+impl Serialize for AuditAction {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditAction {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One line of the trail: written with the change that it tells of, in one transaction, and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its id, ordered by time.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done …
+    pub action: AuditAction,
+    /// … to what: a public id or a name.
+    pub object: String,
+    /// Whose it is; `None` for what is the provider's.
+    pub account: Option<AccountId>,
+    /// The names of the settings that were changed, never their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// Why, in words, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_are_bounded_and_actions_come_back() {
+        assert_eq!(Actor::new("jwt", &"é".repeat(1000)).as_str().len(), Actor::MAX_LEN);
+        for action in AuditAction::ALL {
+            assert_eq!(action.as_str().parse(), Ok(*action));
+        }
+        assert!("subscription.eaten".parse::<AuditAction>().is_err());
+    }
+}
