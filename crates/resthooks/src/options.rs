@@ -76,6 +76,10 @@ pub struct Options {
     pub lease: Duration,
     /// Certificates to trust beside the built-in roots, DER.
     pub extra_roots: Vec<Vec<u8>>,
+    /// The certificate shown to targets that ask for one (none).
+    pub client_identity: Option<http::Identity>,
+    /// The HTTP proxy by which targets are connected to (none; the environment is never asked).
+    pub outbound_proxy: Option<http::Proxy>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The randomness.
@@ -102,6 +106,8 @@ impl Default for Options {
             node_name: String::new(),
             lease: Duration::from_secs(10),
             extra_roots: Vec::new(),
+            client_identity: None,
+            outbound_proxy: None,
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(SystemRandom),
             resolver: Arc::new(SystemResolver::default()),
@@ -152,6 +158,8 @@ impl Options {
         options.max_idle_per_origin = self.max_in_flight;
         options.max_idle_total = self.max_in_flight.max(options.max_idle_total);
         options.extra_roots = self.extra_roots.iter().map(|der| der.clone().into()).collect();
+        options.identity.clone_from(&self.client_identity);
+        options.proxy.clone_from(&self.outbound_proxy);
         Client::new(options).map_err(|e| Error::field("extra_roots", e.to_string()))
     }
 }

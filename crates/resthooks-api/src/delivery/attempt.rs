@@ -26,7 +26,7 @@ pub(crate) struct Resource<'a> {
     #[schema(required = true, example = 200)]
     status_code: Option<u16>,
     /// Why there was no usable answer: `dns`, `refused`, `unreachable`, `tls`, `timeout`, `reset`,
-    /// `blocked_address`, `response_too_large`, `invalid_response` or `invalid_request`.
+    /// `blocked_address`, `response_too_large`, `invalid_response`, `invalid_request` or `proxy`.
     #[schema(value_type = Option<String>, required = true)]
     error: Option<ErrorClass>,
     /// The error in words.

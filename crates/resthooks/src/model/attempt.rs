@@ -31,11 +31,13 @@ pub enum ErrorClass {
     InvalidResponse,
     /// The request could not be built for this target.
     InvalidRequest,
+    /// The outbound proxy could not be reached, or did not connect to the target.
+    Proxy,
 }
 
 impl ErrorClass {
     /// Every class, for metrics and documents.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Dns,
         Self::Refused,
         Self::Unreachable,
@@ -46,6 +48,7 @@ impl ErrorClass {
         Self::ResponseTooLarge,
         Self::InvalidResponse,
         Self::InvalidRequest,
+        Self::Proxy,
     ];
 
     /// The word used in JSON and metrics.
@@ -62,6 +65,7 @@ impl ErrorClass {
             Self::ResponseTooLarge => "response_too_large",
             Self::InvalidResponse => "invalid_response",
             Self::InvalidRequest => "invalid_request",
+            Self::Proxy => "proxy",
         }
     }
 }

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
 
 mod addresses;
+mod authority;
 mod calls;
 mod hostile;
+mod identity;
 mod peer;
 mod plain;
+mod proxies;
 mod tls;

@@ -1,7 +1,7 @@
 //! TLS and HTTP/2: who is believed, what is spoken, and how a shared connection begins and ends.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,90 +15,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use resthooks::deliver::http::{Client, Target};
-use resthooks::env::{Clock, SystemClock};
+use resthooks::env::SystemClock;
 use resthooks::model::ErrorClass;
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
+use crate::authority::*;
 use crate::peer::*;
-
-/// An authority that signs for names, and is itself signed by nobody.
-struct Authority {
-    root: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("the authority")
-    }
-
-    fn named(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { root, issuer: Issuer::new(params, key) }
-    }
-
-    /// Accepts TLS for `name`, with these protocols.
-    fn acceptor(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-            .unwrap();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-
-    /// A client that trusts it.
-    fn client(&self, clock: impl Clock) -> Client {
-        let mut options = options(clock);
-        options.extra_roots.push(self.root.clone());
-        Client::new(options).unwrap()
-    }
-}
-
-/// Listens with TLS; `serve` is run for every session, with its number from 1.
-async fn listen<F, S>(acceptor: TlsAcceptor, serve: S) -> (SocketAddr, Arc<AtomicUsize>)
-where
-    F: Future<Output = ()> + Send + 'static,
-    S: Fn(TlsStream<TcpStream>, usize) -> F + Send + Sync + 'static,
-{
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (sessions, serve) = (Arc::new(AtomicUsize::new(0)), Arc::new(serve));
-    let counted = Arc::clone(&sessions);
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let (acceptor, serve, counted) = (acceptor.clone(), Arc::clone(&serve), Arc::clone(&counted));
-            tokio::spawn(async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(stream, counted.fetch_add(1, Ordering::SeqCst) + 1).await;
-                }
-            });
-        }
-    });
-    (address, sessions)
-}
-
-fn hooks_test(address: SocketAddr) -> Target {
-    target(&format!("https://hooks.test:{}/hook", address.port()))
-}
 
 type Answered = Response<BoxBody<Bytes, Infallible>>;
 
@@ -125,13 +48,6 @@ where
         }
     })
     .await
-}
-
-async fn http1(mut stream: TlsStream<TcpStream>, _: usize) {
-    let mut buffer = [0; 4096];
-    while let Ok(1..) = tokio::io::AsyncReadExt::read(&mut stream, &mut buffer).await {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    }
 }
 
 #[tokio::test]

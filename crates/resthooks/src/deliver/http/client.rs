@@ -14,7 +14,7 @@ use super::h2::H2;
 use super::limits::{BODY_KEPT, MAX_BODY_KEPT};
 use super::pool::{Bounds, Connection, Pool};
 use super::target::Parts;
-use super::{Answer, Body, Exchange, Failure, SetupError, Target, tls};
+use super::{Answer, Body, Exchange, Failure, Identity, Proxy, SetupError, Target, tls};
 use crate::deliver::guard::Policy;
 use crate::deliver::resolver::Resolver;
 use crate::env::Clock;
@@ -45,6 +45,10 @@ pub struct Options {
     pub body_kept: usize,
     /// Certificate authorities trusted beside those of the web.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// The certificate shown to targets that ask for one. None.
+    pub identity: Option<Identity>,
+    /// Where connections are asked for instead of being opened. None: the environment is never asked.
+    pub proxy: Option<Proxy>,
 }
 
 impl Options {
@@ -63,6 +67,8 @@ impl Options {
             max_idle_total: 1024,
             body_kept: BODY_KEPT,
             extra_roots: Vec::new(),
+            identity: None,
+            proxy: None,
         }
     }
 }
@@ -106,7 +112,8 @@ impl Client {
             policy: options.policy,
             resolver: options.resolver,
             clock: Arc::clone(&options.clock),
-            tls: Tls(tls::connector(options.extra_roots)?),
+            tls: Tls(tls::connector(options.extra_roots, options.identity)?),
+            proxy: options.proxy,
             timeout: options.connect_timeout,
         };
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Opening a connection: resolve, judge every address, connect to exactly the judged one, TLS.
+//! Opening a connection: resolve, judge every address, connect to exactly the judged one (or have the proxy do so), TLS.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Failure;
 use super::alarm::Alarm;
 use super::limits::ADDRESSES_TRIED;
 use super::stream::Transport;
 use super::target::Parts;
+use super::{Failure, Proxy, proxy};
 use crate::deliver::guard::Policy;
 use crate::deliver::resolver::Resolver;
 use crate::env::Clock;
@@ -25,6 +25,7 @@ pub(super) struct Connector {
     pub(super) resolver: Arc<dyn Resolver>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tls: Tls,
+    pub(super) proxy: Option<Proxy>,
     pub(super) timeout: Duration,
 }
 
@@ -40,6 +41,7 @@ impl std::fmt::Debug for Tls {
 /// An open connection.
 pub(super) struct Connected {
     pub(super) transport: Transport,
+    /// The target's, also where a proxy connects to it.
     pub(super) address: SocketAddr,
     pub(super) is_http2: bool,
 }
@@ -63,8 +65,7 @@ impl Connector {
         let deadline = latest.min(self.clock.monotonic() + self.timeout);
         let mut alarm = Alarm::new(Arc::clone(&self.clock), deadline);
         let addresses = self.addresses(target, &mut alarm, deadline).await?;
-        let stream = self.reach(&addresses, deadline).await?;
-        let address = stream.peer_addr().map_err(|_| Failure::closed())?;
+        let (stream, address) = self.reach(&addresses, deadline).await?;
         let unconnected = |failure| Unconnected { address: Some(address), failure };
         let Some(name) = &target.server_name else {
             return Ok(Connected { transport: Transport::Plain(stream), address, is_http2: false });
@@ -111,16 +112,47 @@ impl Connector {
 
     /// Tries one address after the other, each for its share of the time that is left, so that one that swallows
     /// packets does not keep the next from being tried. The last one's failure is told.
-    async fn reach(&self, addresses: &[SocketAddr], deadline: Duration) -> Result<TcpStream, Failure> {
+    async fn reach(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Duration,
+    ) -> Result<(TcpStream, SocketAddr), Failure> {
         let mut last = Failure::closed();
         for (tried, &address) in addresses.iter().enumerate() {
             let now = self.clock.monotonic();
             let share = deadline.saturating_sub(now) / u32::try_from(addresses.len() - tried).unwrap_or(1);
             let mut alarm = Alarm::new(Arc::clone(&self.clock), now + share);
-            match alarm.within(now + share, open(address)).await {
-                Some(Ok(stream)) => return Ok(stream),
-                Some(Err(error)) => last = Failure::connect(address, &error),
+            match alarm.within(now + share, self.open(address)).await {
+                Some(Ok(stream)) => return Ok((stream, address)),
+                Some(Err(failure)) => last = failure,
+                None if self.proxy.is_some() => last = proxy::late(address, share),
                 None => last = self.late(&format!("connecting to {address}")),
+            }
+        }
+        Err(last)
+    }
+
+    /// A connection to exactly this address, of our own or by the proxy.
+    async fn open(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
+        let Some(proxy) = &self.proxy else {
+            return open(address).await.map_err(|error| Failure::connect(address, &error));
+        };
+        let mut stream = self.open_to(proxy).await.map_err(|error| proxy::unreached(&error))?;
+        proxy.tunnel(&mut stream, address).await?;
+        Ok(stream)
+    }
+
+    /// A connection to the proxy, at the first of its addresses that takes one.
+    async fn open_to(&self, proxy: &Proxy) -> std::io::Result<TcpStream> {
+        let found = match proxy.literal() {
+            Some(literal) => vec![literal],
+            None => self.resolver.resolve(proxy.host()).await?,
+        };
+        let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "its name has no address");
+        for address in found.into_iter().take(ADDRESSES_TRIED) {
+            match open(SocketAddr::new(address, proxy.port())).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
             }
         }
         Err(last)
@@ -133,7 +165,7 @@ impl Connector {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where targets are connected to, after the guard"
+    reason = "the one place where targets, after the guard, and the proxy are connected to"
 )]
 async fn open(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;

@@ -12,6 +12,8 @@ pub(super) const BODY_BEYOND: usize = 48 * 1024;
 pub(super) const HEADERS_KEPT: usize = 64;
 /// How many bytes of an answer's headers, names and values, are kept.
 pub(super) const HEADER_BYTES_KEPT: usize = 8 * 1024;
+/// The most bytes of a proxy's answer, interim ones among them.
+pub(super) const PROXY_HEAD_BYTES: u64 = 16 * 1024;
 /// How many of a name's addresses are tried.
 pub(super) const ADDRESSES_TRIED: usize = 8;
 

@@ -5,7 +5,7 @@
 //! address, TCP, TLS, HTTP/1.1 or HTTP/2 by ALPN), send, read a head and a body of bounded size within a bounded
 //! time, and keep the connection when its answer was read to the end.
 //!
-//! It never follows a redirect, never asks a proxy, never unpacks a body, and never sends a request a second time
+//! It never follows a redirect, never asks a proxy but the one it is given, never unpacks a body, and never sends a request a second time
 //! once a byte of it may have left: repeating is the schedule's affair.
 
 mod alarm;
@@ -17,8 +17,10 @@ mod failure;
 mod gate;
 mod h1;
 mod h2;
+mod identity;
 mod limits;
 mod pool;
+mod proxy;
 mod stream;
 mod target;
 mod tls;
@@ -27,5 +29,7 @@ pub use answer::{Answer, Exchange};
 pub use body::Body;
 pub use client::{Call, Client, Options};
 pub use failure::Failure;
+pub use identity::{Identity, IdentityError};
+pub use proxy::Proxy;
 pub use target::Target;
 pub use tls::SetupError;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
+
+use super::Identity;
 
 /// How many servers' sessions are kept to be resumed.
 const SESSIONS_KEPT: usize = 1024;
@@ -21,18 +24,25 @@ pub enum SetupError {
     Tls(#[source] rustls::Error),
 }
 
-pub(super) fn connector(extra_roots: Vec<CertificateDer<'static>>) -> Result<TlsConnector, SetupError> {
+/// Trusts the web's roots and these, and shows `identity` to whoever asks for a certificate.
+pub(super) fn connector(
+    extra_roots: Vec<CertificateDer<'static>>,
+    identity: Option<Identity>,
+) -> Result<TlsConnector, SetupError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for root in extra_roots {
         roots.add(root).map_err(SetupError::Root)?;
     }
     // Given explicitly: the process-wide default is the embedding application's.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(SetupError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        Some(Identity(key)) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key))),
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(SESSIONS_KEPT);
     Ok(TlsConnector::from(Arc::new(config)))
