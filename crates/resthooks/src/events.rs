@@ -170,7 +170,7 @@ impl Hooks {
         if core.options.event_types == EventTypes::Auto {
             for event in &new {
                 if core.catalog.get(&event.event).is_none() {
-                    core.register_on_first_use(&event.event).await?;
+                    core.register_on_first_use(&event.event, self.actor()).await?;
                 }
             }
         }

@@ -32,6 +32,11 @@ impl Keyring {
         self.0.read().unwrap_or_else(PoisonError::into_inner).by_hash.get(hash).map(Arc::clone)
     }
 
+    /// The key with this id.
+    pub(crate) fn get(&self, id: KeyId) -> Option<Arc<ApiKey>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).map(Arc::clone)
+    }
+
     /// Whether any provider's key is there.
     pub(crate) fn has_provider(&self) -> bool {
         let maps = self.0.read().unwrap_or_else(PoisonError::into_inner);

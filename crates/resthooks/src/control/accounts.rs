@@ -8,7 +8,9 @@ use super::order::page_limit;
 use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
-use crate::model::{AccountId, KeyId, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp};
+use crate::model::{
+    AccountId, AuditAction, KeyId, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
+};
 use crate::store::{AccountSummary, DeletedAccount, Page};
 
 /// Events that are deleted in one transaction: few enough that what else is written waits only briefly.
@@ -41,13 +43,14 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] when it holds nothing. When the store can't go on: what is left is deleted later.
     pub async fn delete_account(&self, id: &AccountId) -> Result<(), Error> {
-        let id = id.clone();
+        let (id, actor) = (id.clone(), Arc::clone(self.actor()));
         let rest = self
             .core()
             .in_order(move |core| async move {
                 let now = core.options.clock.now();
-                let deleted =
-                    core.store.begin_delete_account(&id, now, None).await?.ok_or(Error::NotFound)?;
+                let entry = core.audit(&actor, AuditAction::AccountDeleted, &id, Some(&id));
+                let begun = core.store.begin_delete_account(&id, now, Some(&entry)).await?;
+                let deleted = begun.ok_or(Error::NotFound)?;
                 core.forget_account(&id, &HashSet::new(), &HashSet::new(), now);
                 // Begun here, within the change: it goes on though the caller may be gone by now.
                 Ok(tokio::spawn(delete_rest(Arc::clone(&core), deleted)))

@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::hooks::{Hooks, Scope};
 use crate::limits::MAX_PAGE;
 use crate::model::{
-    AccountId, EventPattern, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus, TargetUrl,
+    AccountId, Actor, EventPattern, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    TargetUrl,
 };
 use crate::store::{Page, SubscriptionFilter};
 
@@ -20,7 +21,7 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`] for an id that never was the caller's.
     pub async fn delete_subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<(), Error> {
-        let scope = scope.clone();
+        let (scope, actor) = (scope.clone(), Arc::clone(self.actor()));
         self.core()
             .in_order(move |core| async move {
                 let subscription = core.store.subscription(id).await?.ok_or(Error::NotFound)?;
@@ -28,7 +29,7 @@ impl Hooks {
                 if subscription.status.is_ended() {
                     return Ok(());
                 }
-                core.stop(subscription, SubscriptionStatus::Deleted, None).await
+                core.stop(subscription, SubscriptionStatus::Deleted, None, &actor).await
             })
             .await
     }
@@ -51,8 +52,9 @@ impl Hooks {
         };
         let mut ended = 0;
         loop {
-            let filter = filter.clone();
-            let some = self.core().in_order(|core| async move { core.end_some(&filter).await }).await?;
+            let (filter, actor) = (filter.clone(), Arc::clone(self.actor()));
+            let ending = |core: Arc<Core>| async move { core.end_some(&filter, &actor).await };
+            let some = self.core().in_order(ending).await?;
             ended += some;
             if some < MAX_PAGE {
                 return Ok(ended);
@@ -78,7 +80,8 @@ impl Core {
             let Some(live) = core.index.get(no).filter(|live| live.subscription.target_url == target) else {
                 return Ok(false);
             };
-            core.stop(live.subscription.clone(), SubscriptionStatus::Gone, Some(reason)).await?;
+            let gone = SubscriptionStatus::Gone;
+            core.stop(live.subscription.clone(), gone, Some(reason), &Actor::system()).await?;
             Ok(true)
         })
         .await
@@ -104,7 +107,8 @@ impl Core {
             if core.has_fared_well(no).await? {
                 return Ok(false);
             }
-            core.stop(live.subscription.clone(), SubscriptionStatus::Disabled, Some(reason)).await?;
+            let disabled = SubscriptionStatus::Disabled;
+            core.stop(live.subscription.clone(), disabled, Some(reason), &Actor::system()).await?;
             Ok(true)
         })
         .await
@@ -135,23 +139,30 @@ impl Core {
         mut subscription: Subscription,
         status: SubscriptionStatus,
         reason: Option<String>,
+        actor: &Actor,
     ) -> Result<(), Error> {
         subscription.status = status;
         subscription.status_reason = reason;
         subscription.updated_at = self.options.clock.now();
-        self.store_change(subscription).await?;
+        let entry = self.audit_stop(actor, &subscription);
+        self.store_change(subscription, Some(&entry)).await?;
         Ok(())
     }
 
     /// Ends a page of those that a filter finds, side by side so that they share the store's commits; how many there
     /// were. Within a change's turn only.
-    async fn end_some(self: &Arc<Self>, filter: &SubscriptionFilter) -> Result<usize, Error> {
+    async fn end_some(
+        self: &Arc<Self>,
+        filter: &SubscriptionFilter,
+        actor: &Arc<Actor>,
+    ) -> Result<usize, Error> {
         let found = self.store.list_subscriptions(filter, Page { after: None, limit: MAX_PAGE }).await?;
         let count = found.len();
         let mut ending = JoinSet::new();
         for subscription in found {
-            let core = Arc::clone(self);
-            ending.spawn(async move { core.stop(subscription, SubscriptionStatus::Deleted, None).await });
+            let (core, actor) = (Arc::clone(self), Arc::clone(actor));
+            let deleted = SubscriptionStatus::Deleted;
+            ending.spawn(async move { core.stop(subscription, deleted, None, &actor).await });
         }
         let mut result = Ok(count);
         while let Some(ended) = ending.join_next().await {

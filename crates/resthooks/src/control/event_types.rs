@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::changed_members;
 use super::order::page_limit;
 use super::validate::Findings;
 use crate::catalog::Entry;
@@ -9,7 +10,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
 use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_EVENT_TYPES, MAX_SAMPLE_BYTES, MAX_SCHEMA_BYTES};
-use crate::model::{EventName, EventType, Timestamp};
+use crate::model::{Actor, AuditAction, AuditEntry, EventName, EventType, Timestamp};
 use crate::store::Page;
 
 /// What an event type is registered with.
@@ -38,6 +39,7 @@ impl Hooks {
         input: EventTypeInput,
     ) -> Result<EventType, Error> {
         let entry = judge(name, input, self.core().options.clock.now())?;
+        let actor = Arc::clone(self.actor());
         self.core()
             .in_order(|core| async move {
                 let name = &entry.event_type.name;
@@ -45,7 +47,8 @@ impl Hooks {
                     let detail = format!("the event type {name} is registered already");
                     return Err(Error::Conflict { code: "already_exists", detail });
                 }
-                core.store_event_type(entry).await.map(|entry| entry.event_type.clone())
+                let audit = core.audit(&actor, AuditAction::EventTypeCreated, name, None);
+                core.store_event_type(entry, Some(&audit)).await.map(|entry| entry.event_type.clone())
             })
             .await
     }
@@ -60,13 +63,15 @@ impl Hooks {
         input: EventTypeInput,
     ) -> Result<(EventType, bool), Error> {
         let mut entry = judge(name, input, self.core().options.clock.now())?;
+        let actor = Arc::clone(self.actor());
         self.core()
             .in_order(|core| async move {
                 let former = core.catalog.get(&entry.event_type.name);
                 if let Some(former) = &former {
                     entry.event_type.created_at = former.event_type.created_at;
                 }
-                let stored = core.store_event_type(entry).await?;
+                let audit = core.audit_event_type(&actor, former.as_deref(), &entry.event_type);
+                let stored = core.store_event_type(entry, audit.as_ref()).await?;
                 Ok((stored.event_type.clone(), former.is_none()))
             })
             .await
@@ -94,10 +99,11 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_event_type(&self, name: &EventName) -> Result<(), Error> {
-        let name = name.clone();
+        let (name, actor) = (name.clone(), Arc::clone(self.actor()));
         self.core()
             .in_order(|core| async move {
-                let there = core.store.delete_event_type(&name, None).await?;
+                let audit = core.audit(&actor, AuditAction::EventTypeDeleted, &name, None);
+                let there = core.store.delete_event_type(&name, Some(&audit)).await?;
                 core.catalog.remove(&name);
                 if there { Ok(()) } else { Err(Error::NotFound) }
             })
@@ -107,34 +113,49 @@ impl Hooks {
 
 impl Core {
     /// Registers a type with its first event, when unregistered ones are welcome; durable before the event is. Any
-    /// number of first events may come at once.
+    /// number of first events may come at once. In the trail it is a change by who emitted.
     ///
     /// # Errors
     /// When the store can't be written, or there are too many types.
     pub(crate) async fn register_on_first_use(
         self: &Arc<Self>,
         name: &EventName,
+        actor: &Arc<Actor>,
     ) -> Result<Arc<Entry>, Error> {
         if let Some(entry) = self.catalog.get(name) {
             return Ok(entry);
         }
         let entry = judge(name.clone(), EventTypeInput::default(), self.options.clock.now())?;
+        let actor = Arc::clone(actor);
         self.in_order(|core| async move {
-            match core.catalog.get(&entry.event_type.name) {
-                Some(entry) => Ok(entry),
-                None => core.store_event_type(entry).await,
+            let name = &entry.event_type.name;
+            if let Some(entry) = core.catalog.get(name) {
+                return Ok(entry);
             }
+            let audit = core.audit(&actor, AuditAction::EventTypeCreated, name, None);
+            let audit = audit.because("registered with its first event");
+            core.store_event_type(entry, Some(&audit)).await
         })
         .await
     }
 
+    /// What the trail says of a type that is put in the place of another, or of none: nothing, when they are the same.
+    fn audit_event_type(&self, actor: &Actor, former: Option<&Entry>, now: &EventType) -> Option<AuditEntry> {
+        let Some(former) = former else {
+            return Some(self.audit(actor, AuditAction::EventTypeCreated, &now.name, None));
+        };
+        let changed = changed_members(&former.event_type, now);
+        let entry = || self.audit(actor, AuditAction::EventTypeUpdated, &now.name, None).changing(&changed);
+        (!changed.is_empty()).then(entry)
+    }
+
     /// Stores and shows a type. Within a change's turn only.
-    async fn store_event_type(&self, entry: Entry) -> Result<Arc<Entry>, Error> {
+    async fn store_event_type(&self, entry: Entry, audit: Option<&AuditEntry>) -> Result<Arc<Entry>, Error> {
         if self.catalog.len() >= MAX_EVENT_TYPES && self.catalog.get(&entry.event_type.name).is_none() {
             let detail = format!("there are {MAX_EVENT_TYPES} event types already");
             return Err(Error::Conflict { code: "too_many_event_types", detail });
         }
-        self.store.put_event_type(&entry.event_type, None).await?;
+        self.store.put_event_type(&entry.event_type, audit).await?;
         let entry = Arc::new(entry);
         self.catalog.put(Arc::clone(&entry));
         Ok(entry)

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
 use crate::limits::MAX_KEY_NAME_BYTES;
-use crate::model::{Access, AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
+use crate::model::{Access, AccountId, Actor, ApiKey, AuditAction, KeyHash, KeyId, KeyRole, Uid};
 use crate::store::Page;
 
 /// What every key that we make begins with, so that people and scanners recognise it.
@@ -54,9 +54,10 @@ impl Hooks {
         findings.into_result()?;
         let key = self.core().new_key();
         let hash = KeyHash::of(&key);
+        let actor = Arc::clone(self.actor());
         let adding = move |core: Arc<Core>| async move {
             let id = core.new_key_id();
-            core.add_key(id, role, name, hash).await
+            core.add_key(id, role, name, hash, &actor).await
         };
         let stored = self.core().adding(adding).await?;
         Ok(NewKey { stored, key })
@@ -70,13 +71,14 @@ impl Hooks {
     pub async fn create_first_provider_key(&self, name: &str) -> Result<Option<NewKey>, Error> {
         let (key, name) = (self.core().new_key(), name.to_owned());
         let hash = KeyHash::of(&key);
+        let actor = Arc::clone(self.actor());
         let stored = self
             .core()
             .in_order(move |core| async move {
                 if core.keyring.has_provider() {
                     return Ok(None);
                 }
-                match core.add_key(FIRST, KeyRole::Provider, Some(name), hash).await {
+                match core.add_key(FIRST, KeyRole::Provider, Some(name), hash, &actor).await {
                     Ok(stored) => Ok(Some(stored)),
                     Err(Error::Conflict { .. }) => core.catch_up().await.map(|()| None),
                     Err(error) => Err(error),
@@ -95,13 +97,15 @@ impl Hooks {
             return Err(Error::field("admin_key", "must not be empty"));
         }
         let hash = KeyHash::of(key);
+        let actor = Arc::clone(self.actor());
         self.core()
             .in_order(move |core| async move {
                 if core.is_provider_key(&hash)? {
                     return Ok(());
                 }
                 let id = core.new_key_id();
-                match core.add_key(id, KeyRole::Provider, Some(NewKey::GIVEN.to_owned()), hash).await {
+                let name = Some(NewKey::GIVEN.to_owned());
+                match core.add_key(id, KeyRole::Provider, name, hash, &actor).await {
                     Ok(_) => Ok(()),
                     // Another node was given the same one and was quicker.
                     Err(conflict @ Error::Conflict { .. }) => {
@@ -139,9 +143,13 @@ impl Hooks {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn delete_key(&self, id: KeyId) -> Result<(), Error> {
+        let actor = Arc::clone(self.actor());
         self.core()
             .in_order(move |core| async move {
-                let there = core.store.delete_key(id, None).await?;
+                let key = core.keyring.get(id);
+                let account = key.as_ref().and_then(|key| key.role.account());
+                let entry = core.audit(&actor, AuditAction::ApiKeyRevoked, &id, account);
+                let there = core.store.delete_key(id, Some(&entry)).await?;
                 core.keyring.remove(id);
                 if there { Ok(()) } else { Err(Error::NotFound) }
             })
@@ -178,11 +186,13 @@ impl Core {
         role: KeyRole,
         name: Option<String>,
         hash: KeyHash,
+        actor: &Actor,
     ) -> Result<ApiKey, Error> {
         let created_at = self.options.clock.now();
         let access = Access::Full;
         let key = ApiKey { id, role, access, name, hash, created_at, expires_at: None, last_used_at: None };
-        self.store.insert_key(&key, None).await?;
+        let entry = self.audit(actor, AuditAction::ApiKeyCreated, &id, key.role.account());
+        self.store.insert_key(&key, Some(&entry)).await?;
         self.keyring.insert(key.clone());
         Ok(key)
     }

@@ -2,6 +2,7 @@
 //! memory after it; nothing here sends a hook.
 
 mod accounts;
+mod audit;
 mod catch_up;
 mod endings;
 mod event_types;

@@ -1,6 +1,7 @@
 //! Creating, reading and changing subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::order::page_limit;
@@ -10,8 +11,8 @@ use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
 use crate::limits::MAX_GRACE_SECONDS;
 use crate::model::{
-    AccountId, EventPattern, Health, PayloadKind, PreviousSecret, Secret, Subscription, SubscriptionId,
-    TargetUrl, Timestamp, Uid,
+    AccountId, AuditAction, AuditEntry, EventPattern, Health, PayloadKind, PreviousSecret, Secret,
+    Subscription, SubscriptionId, TargetUrl, Timestamp, Uid,
 };
 use crate::options::EventTypes;
 use crate::store::{self, Page, SubscriptionFilter};
@@ -86,14 +87,16 @@ impl Hooks {
         account: &AccountId,
         new: NewSubscription,
     ) -> Result<SubscriptionView, Error> {
-        let account = account.clone();
+        let (account, actor) = (account.clone(), Arc::clone(self.actor()));
         self.core()
             .adding(|core| async move {
                 let now = core.options.clock.now();
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
                 let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
                 core.judge(&mut subscription, None)?;
-                subscription.no = core.store.insert_subscription(&subscription, None).await?;
+                let action = AuditAction::SubscriptionCreated;
+                let entry = core.audit(&actor, action, &id, Some(&subscription.account));
+                subscription.no = core.store.insert_subscription(&subscription, Some(&entry)).await?;
                 core.index.apply(subscription.clone());
                 core.view(subscription).await
             })
@@ -198,7 +201,7 @@ impl Hooks {
         version: Option<u64>,
         edit: impl Fn(&Core, &mut Subscription, Timestamp) + Send + Sync + 'static,
     ) -> Result<SubscriptionView, Error> {
-        let scope = scope.clone();
+        let (scope, actor) = (scope.clone(), Arc::clone(self.actor()));
         self.core()
             .in_order(move |core| async move {
                 for _ in 0..EDITS {
@@ -215,7 +218,8 @@ impl Hooks {
                         return core.view(former).await;
                     }
                     subscription.updated_at = now;
-                    match core.store_change(subscription).await {
+                    let entry = core.audit_change(&actor, &former, &subscription);
+                    match core.store_change(subscription, Some(&entry)).await {
                         Err(store::Error::Overtaken) => {}
                         stored => return core.view(stored?).await,
                     }
@@ -238,12 +242,14 @@ impl Core {
         rules::judge(draft, former, &self.options.targets, registered)
     }
 
-    /// Stores a change of a subscription, and shows it in memory: as it is then. Within a change's turn only.
+    /// Stores a change of a subscription, and shows it in memory: as it is then. Within a change's turn only. Without an
+    /// entry for the trail only when nothing of it is anybody's decision, such as an attempt that is noted.
     pub(super) async fn store_change(
         &self,
         mut subscription: Subscription,
+        entry: Option<&AuditEntry>,
     ) -> Result<Subscription, store::Error> {
-        self.store.update_subscription(&subscription, None).await?;
+        self.store.update_subscription(&subscription, entry).await?;
         subscription.version += 1;
         self.show_subscription(subscription.clone());
         Ok(subscription)

@@ -13,7 +13,7 @@ use super::{Append, Origin, emitted};
 use crate::core::Core;
 use crate::error::Error;
 use crate::events::Accepted;
-use crate::model::EventName;
+use crate::model::{Actor, EventName};
 use crate::options::EventTypes;
 use crate::store::{Emitted, EmittedAsk};
 
@@ -73,7 +73,7 @@ async fn hand_in(core: &Arc<Core>, row: &Emitted) -> Result<Answer, Error> {
         && let Ok(name) = row.event.parse::<EventName>()
         && core.catalog.get(&name).is_none()
     {
-        registered = match core.register_on_first_use(&name).await {
+        registered = match core.register_on_first_use(&name, &Arc::new(Actor::application())).await {
             Err(error @ (Error::Unavailable { .. } | Error::Internal(_))) => return Err(error),
             // What can't be registered must not hold up what stands behind it.
             other => other.map(drop).map_err(|error| error.to_string()),

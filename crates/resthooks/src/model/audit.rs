@@ -21,7 +21,8 @@ impl Actor {
     #[must_use]
     pub fn new(kind: &str, which: &dyn fmt::Display) -> Self {
         let mut text = format!("{kind}:{which}");
-        text.truncate(text.floor_char_boundary(Self::MAX_LEN));
+        let end = (0..=Self::MAX_LEN).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0).min(text.len()));
         Self(text)
     }
 
@@ -159,6 +160,20 @@ pub struct AuditEntry {
     /// Why, in words, where that is not plain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl AuditEntry {
+    /// With the names of the settings that were changed.
+    #[must_use]
+    pub fn changing(self, names: &[&str]) -> Self {
+        Self { changed: names.iter().map(|name| (*name).to_owned()).collect(), ..self }
+    }
+
+    /// With why.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,17 @@ pub enum KeyRole {
     Consumer(AccountId),
 }
 
+impl KeyRole {
+    /// The one account; `None` for all.
+    #[must_use]
+    pub const fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Provider => None,
+            Self::Consumer(account) => Some(account),
+        }
+    }
+}
+
 /// How much of what its role could do a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Access {
