@@ -4,6 +4,7 @@
 //! seals or opens. Never used for what is only ever compared: that is kept as a hash.
 
 mod key;
+pub mod key_file;
 mod vault;
 
 pub use key::SecretKey;
