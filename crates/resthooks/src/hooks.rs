@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
+use crate::env::Clock;
 use crate::error::Error;
 use crate::model::{AccountId, Actor, Node, NodeNo};
 
@@ -34,14 +35,20 @@ impl Hooks {
     /// The same engine, through a handle whose changes stand in the audit trail as this one's. Without it they are the
     /// application's.
     #[must_use]
-    pub fn acting_as(&self, actor: Actor) -> Self {
-        Self { engine: Arc::clone(&self.engine), actor: Arc::new(actor) }
+    pub fn acting_as(&self, actor: impl Into<Arc<Actor>>) -> Self {
+        Self { engine: Arc::clone(&self.engine), actor: actor.into() }
     }
 
     /// Who does what is done through this handle.
     #[must_use]
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
+    }
+
+    /// The clock that the engine runs by.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.core().options.clock)
     }
 
     /// The engine as this node runs it now.

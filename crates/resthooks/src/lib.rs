@@ -39,7 +39,10 @@ mod engine;
 mod membership;
 mod options;
 
-pub use control::{EventTypeInput, NewKey, NewSubscription, SubscriptionChange, SubscriptionView};
+pub use control::{
+    Admitted, EventTypeInput, KeyInput, KeyRefused, NewKey, NewSubscription, SubscriptionChange,
+    SubscriptionView,
+};
 pub use deliveries::DeliveryQuery;
 pub use error::{Error, FieldError};
 pub use events::{Accepted, NewEvent};

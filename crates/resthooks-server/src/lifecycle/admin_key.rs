@@ -2,7 +2,7 @@
 
 use resthooks::model::{ApiKey, KeyHash, KeyRole};
 use resthooks::store::Page;
-use resthooks::{Error, Hooks, NewKey};
+use resthooks::{Error, Hooks, KeyRefused, NewKey};
 
 use crate::settings::DEV_ADMIN_KEY;
 
@@ -10,7 +10,7 @@ use crate::settings::DEV_ADMIN_KEY;
 /// there is one. Answers a key that it made.
 pub(super) async fn ensure(hooks: &Hooks, given: Option<&str>) -> Result<Option<String>, Error> {
     // Everybody knows this key. A store that was tried out in development mode must not be open to all afterwards.
-    if given != Some(DEV_ADMIN_KEY) && hooks.authenticate(DEV_ADMIN_KEY).is_some() {
+    if given != Some(DEV_ADMIN_KEY) && hooks.authenticate(DEV_ADMIN_KEY).is_ok() {
         let dev = KeyHash::of(DEV_ADMIN_KEY);
         revoke(hooks, |key| key.hash == dev).await?;
     }
@@ -18,7 +18,7 @@ pub(super) async fn ensure(hooks: &Hooks, given: Option<&str>) -> Result<Option<
         let made = hooks.create_first_provider_key("made at first start").await?;
         return Ok(made.map(|made| made.key));
     };
-    if hooks.authenticate(given).is_none() {
+    if hooks.authenticate(given) == Err(KeyRefused::Unknown) {
         // The old one goes first: a crash in between leaves none, and the next start comes by here again.
         revoke(hooks, |key| key.role == KeyRole::Provider && key.name.as_deref() == Some(NewKey::GIVEN))
             .await?;

@@ -1,66 +1,67 @@
-//! API keys.
+//! API keys: making, finding, listing and revoking them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::key_input::{KeyInput, NewKey};
 use super::order::page_limit;
-use super::validate::Findings;
 use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
-use crate::limits::MAX_KEY_NAME_BYTES;
 use crate::model::{Access, AccountId, Actor, ApiKey, AuditAction, KeyHash, KeyId, KeyRole, Uid};
-use crate::store::Page;
-
-/// What every key that we make begins with, so that people and scanners recognise it.
-const PREFIX: &str = "rhk_";
+use crate::store::{self, Page};
 
 /// The id of the key that a first start makes: the same for all nodes, so that the store refuses a second one.
 const FIRST: KeyId = KeyId(Uid::ZERO);
+/// How often uses of keys are saved.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// Keys whose use is noted in the store at once.
+const TOUCHED: usize = 500;
 
-/// A key that has just been made.
-#[derive(Clone)]
-pub struct NewKey {
-    /// As it is stored.
-    pub stored: ApiKey,
-    /// The key itself, shown this once.
-    pub key: String,
+/// Whoever showed a key that admits to something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The key.
+    pub id: KeyId,
+    /// Whose things it admits to.
+    pub role: KeyRole,
+    /// How much of what may be done with those.
+    pub access: Access,
+    /// Who acts with it, for [`Hooks::acting_as`].
+    pub actor: Arc<Actor>,
 }
 
-impl NewKey {
-    /// The name of a provider's key that the operator gave, see [`Hooks::ensure_provider_key`]. No other key gets it.
-    pub const GIVEN: &'static str = "given at start";
-}
-
-impl std::fmt::Debug for NewKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewKey").field("stored", &self.stored).field("key", &"…").finish()
-    }
+/// Why a key admits to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefused {
+    /// There is none like it, or there is none any more.
+    #[error("this API key is not known")]
+    Unknown,
+    /// It has ended by itself.
+    #[error("this API key has expired")]
+    Expired,
 }
 
 impl Hooks {
-    /// Makes a key.
+    /// Makes a key that admits to all of what its role may do, without end: [`Hooks::make_key`].
     ///
     /// # Errors
     /// [`Error::Invalid`] when the name is longer than 128 bytes.
     pub async fn create_key(&self, role: KeyRole, name: Option<String>) -> Result<NewKey, Error> {
-        let mut findings = Findings::default();
-        findings.check_text("name", name.as_deref(), MAX_KEY_NAME_BYTES);
-        if name.as_deref() == Some(NewKey::GIVEN) {
-            findings.add("name", "is reserved");
-        }
-        findings.into_result()?;
-        let key = self.core().new_key();
-        let hash = KeyHash::of(&key);
+        self.make_key(KeyInput { name, ..KeyInput::new(role) }).await
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name is longer than 128 bytes, or the end has passed.
+    pub async fn make_key(&self, input: KeyInput) -> Result<NewKey, Error> {
         let actor = Arc::clone(self.actor());
         let adding = move |core: Arc<Core>| async move {
-            let id = core.new_key_id();
-            core.add_key(id, role, name, hash, &actor).await
+            let made = NewKey::make(input, core.options.clock.now(), &*core.options.random)?;
+            core.add_key(&made.stored, &actor).await.map(|()| made)
         };
-        let stored = self.core().adding(adding).await?;
-        Ok(NewKey { stored, key })
+        self.core().adding(adding).await
     }
 
     /// Makes a provider's key unless there is one: for a first start. Of several nodes that start at once on an empty
@@ -69,29 +70,29 @@ impl Hooks {
     /// # Errors
     /// When the store can't be written.
     pub async fn create_first_provider_key(&self, name: &str) -> Result<Option<NewKey>, Error> {
-        let (key, name) = (self.core().new_key(), name.to_owned());
-        let hash = KeyHash::of(&key);
-        let actor = Arc::clone(self.actor());
-        let stored = self
-            .core()
+        let (name, actor) = (name.to_owned(), Arc::clone(self.actor()));
+        self.core()
             .in_order(move |core| async move {
-                if core.keyring.has_provider() {
+                let now = core.options.clock.now();
+                if core.keyring.has_provider(now) {
                     return Ok(None);
                 }
-                match core.add_key(FIRST, KeyRole::Provider, Some(name), hash, &actor).await {
-                    Ok(stored) => Ok(Some(stored)),
+                let input = KeyInput { name: Some(name), ..KeyInput::new(KeyRole::Provider) };
+                let mut made = NewKey::make(input, now, &*core.options.random)?;
+                made.stored.id = FIRST;
+                match core.add_key(&made.stored, &actor).await {
+                    Ok(()) => Ok(Some(made)),
                     Err(Error::Conflict { .. }) => core.catch_up().await.map(|()| None),
                     Err(error) => Err(error),
                 }
             })
-            .await?;
-        Ok(stored.map(|stored| NewKey { stored, key }))
+            .await
     }
 
     /// Makes sure that this very key is a provider's: for an admin key that the operator gave. Idempotent.
     ///
     /// # Errors
-    /// When the store can't be written; [`Error::Conflict`] (`already_exists`) when it is an account's key.
+    /// When the store can't be written; [`Error::Conflict`] (`already_exists`) when it is another kind of key.
     pub async fn ensure_provider_key(&self, key: &str) -> Result<(), Error> {
         if key.is_empty() {
             return Err(Error::field("admin_key", "must not be empty"));
@@ -103,10 +104,8 @@ impl Hooks {
                 if core.is_provider_key(&hash)? {
                     return Ok(());
                 }
-                let id = core.new_key_id();
-                let name = Some(NewKey::GIVEN.to_owned());
-                match core.add_key(id, KeyRole::Provider, name, hash, &actor).await {
-                    Ok(_) => Ok(()),
+                match core.add_key(&core.given_key(hash), &actor).await {
+                    Ok(()) => Ok(()),
                     // Another node was given the same one and was quicker.
                     Err(conflict @ Error::Conflict { .. }) => {
                         core.catch_up().await?;
@@ -118,16 +117,27 @@ impl Hooks {
             .await
     }
 
-    /// Whether any provider's key is there.
+    /// Whether any provider's key is there that admits to everything now.
     #[must_use]
     pub fn has_provider_key(&self) -> bool {
-        self.core().keyring.has_provider()
+        let core = self.core();
+        core.keyring.has_provider(core.options.clock.now())
     }
 
-    /// What a key admits to; `None` for an unknown one. Looked up by hash, in memory.
-    #[must_use]
-    pub fn authenticate(&self, key: &str) -> Option<KeyRole> {
-        self.core().keyring.find(&KeyHash::of(key)).map(|key| key.role.clone())
+    /// What a key admits to, which is noted as a use of it. Looked up by hash, in memory.
+    ///
+    /// # Errors
+    /// When it admits to nothing.
+    pub fn authenticate(&self, key: &str) -> Result<Admitted, KeyRefused> {
+        let core = self.core();
+        let known = core.keyring.find(&KeyHash::of(key)).ok_or(KeyRefused::Unknown)?;
+        let now = core.options.clock.now();
+        if known.key.is_expired(now) {
+            return Err(KeyRefused::Expired);
+        }
+        known.touch(now);
+        let ApiKey { id, ref role, access, .. } = known.key;
+        Ok(Admitted { id, role: role.clone(), access, actor: Arc::clone(&known.actor) })
     }
 
     /// Keys, newest first, of one account or all.
@@ -146,8 +156,8 @@ impl Hooks {
         let actor = Arc::clone(self.actor());
         self.core()
             .in_order(move |core| async move {
-                let key = core.keyring.get(id);
-                let account = key.as_ref().and_then(|key| key.role.account());
+                let known = core.keyring.get(id);
+                let account = known.as_ref().and_then(|known| known.key.role.account());
                 let entry = core.audit(&actor, AuditAction::ApiKeyRevoked, &id, account);
                 let there = core.store.delete_key(id, Some(&entry)).await?;
                 core.keyring.remove(id);
@@ -158,42 +168,65 @@ impl Hooks {
 }
 
 impl Core {
-    fn new_key(&self) -> String {
-        let mut bytes = [0; 32];
-        self.options.random.fill(&mut bytes);
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    fn new_key_id(&self) -> KeyId {
-        KeyId(Uid::new(self.options.clock.now(), self.options.random.u128()))
-    }
-
-    /// Whether a provider's key has this hash; refused when an account's has.
-    fn is_provider_key(&self, hash: &KeyHash) -> Result<bool, Error> {
-        match self.keyring.find(hash).as_ref().map(|key| &key.role) {
-            Some(KeyRole::Provider) => Ok(true),
-            Some(KeyRole::Consumer(account)) => {
-                let detail = format!("this key is already one of account {account}");
-                Err(Error::Conflict { code: "already_exists", detail })
-            }
-            None => Ok(false),
+    /// The key that the operator gave.
+    fn given_key(&self, hash: KeyHash) -> ApiKey {
+        let created_at = self.options.clock.now();
+        ApiKey {
+            id: KeyId(Uid::new(created_at, self.options.random.u128())),
+            role: KeyRole::Provider,
+            access: Access::Full,
+            name: Some(NewKey::GIVEN.to_owned()),
+            hash,
+            created_at,
+            expires_at: None,
+            last_used_at: None,
         }
     }
 
-    async fn add_key(
-        &self,
-        id: KeyId,
-        role: KeyRole,
-        name: Option<String>,
-        hash: KeyHash,
-        actor: &Actor,
-    ) -> Result<ApiKey, Error> {
-        let created_at = self.options.clock.now();
-        let access = Access::Full;
-        let key = ApiKey { id, role, access, name, hash, created_at, expires_at: None, last_used_at: None };
-        let entry = self.audit(actor, AuditAction::ApiKeyCreated, &id, key.role.account());
-        self.store.insert_key(&key, Some(&entry)).await?;
+    /// Whether a provider's key has this hash; refused when another kind of key has.
+    fn is_provider_key(&self, hash: &KeyHash) -> Result<bool, Error> {
+        let Some(known) = self.keyring.find(hash) else { return Ok(false) };
+        let conflict = |what: &str| {
+            let detail = format!("this key is already {what}");
+            Err(Error::Conflict { code: "already_exists", detail })
+        };
+        match &known.key {
+            ApiKey { role: KeyRole::Consumer(account), .. } => conflict(&format!("one of account {account}")),
+            ApiKey { access: Access::Limited { .. }, .. } => conflict("one that may not do everything"),
+            ApiKey { expires_at: Some(_), .. } => conflict("one that expires"),
+            ApiKey { role: KeyRole::Provider, access: Access::Full, expires_at: None, .. } => Ok(true),
+        }
+    }
+
+    async fn add_key(&self, key: &ApiKey, actor: &Actor) -> Result<(), Error> {
+        let entry = self.audit(actor, AuditAction::ApiKeyCreated, &key.id, key.role.account());
+        self.store.insert_key(key, Some(&entry)).await?;
         self.keyring.insert(key.clone());
-        Ok(key)
+        Ok(())
+    }
+
+    /// Notes in the store when keys were used, as far as it does not know yet.
+    ///
+    /// # Errors
+    /// When the store can't be written: they are noted with the next ones.
+    pub(crate) async fn save_key_uses(&self) -> Result<(), store::Error> {
+        for used in self.keyring.unsaved().chunks(TOUCHED) {
+            self.store.touch_keys(used).await?;
+            self.keyring.saved(used);
+        }
+        Ok(())
+    }
+}
+
+/// Saves when keys were used, until the engine stops.
+pub(crate) async fn save_key_uses(core: Arc<Core>) {
+    loop {
+        tokio::select! {
+            () = core.options.clock.sleep(SAVE_EVERY) => {}
+            () = core.stopping.cancelled() => return,
+        }
+        if let Err(error) = core.save_key_uses().await {
+            tracing::warn!(%error, "when API keys were used could not be saved; trying again in a minute");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod catch_up;
 mod endings;
 mod event_types;
 mod headers;
+mod key_input;
 mod keys;
 mod order;
 mod rules;
@@ -16,6 +17,8 @@ mod validate;
 
 pub(crate) use accounts::resume_deletions;
 pub use event_types::EventTypeInput;
-pub use keys::NewKey;
+pub use key_input::{KeyInput, NewKey};
+pub(crate) use keys::save_key_uses;
+pub use keys::{Admitted, KeyRefused};
 pub(crate) use order::ControlState;
 pub use subscriptions::{NewSubscription, SubscriptionChange, SubscriptionView};

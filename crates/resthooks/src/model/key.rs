@@ -2,6 +2,11 @@
 
 use super::{AccountId, KeyId, Timestamp};
 
+impl ApiKey {
+    /// What every key that we make begins with, so that people and scanners recognise it.
+    pub const PREFIX: &'static str = "rhk_";
+}
+
 /// SHA-256 of a key. Keys are random (256 bits), so that a plain hash can't be searched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub [u8; 32]);

@@ -41,15 +41,15 @@ async fn deleting_one_leaves_nothing_of_it_and_all_of_the_others() {
     let key = fill(&app, "acme", 1200).await;
     let other = fill(&app, "other", 3).await;
     app.hooks.delete_account(&account("acme")).await.unwrap();
-    assert_eq!(app.hooks.authenticate(&key), None);
+    assert_eq!(app.admits(&key), None);
     assert_eq!(event_count(&app, "acme").await, 0);
     assert_eq!(code(app.hooks.account(&account("acme")).await), "not_found");
     assert_eq!(code(app.hooks.delete_account(&account("acme")).await), "not_found");
 
     let app = app.restart().await;
     assert_eq!(code(app.hooks.account(&account("acme")).await), "not_found");
-    assert_eq!(app.hooks.authenticate(&key), None);
-    assert_eq!(app.hooks.authenticate(&other), Some(KeyRole::Consumer(account("other"))));
+    assert_eq!(app.admits(&key), None);
+    assert_eq!(app.admits(&other), Some(KeyRole::Consumer(account("other"))));
     assert_eq!(event_count(&app, "other").await, 3);
     let list = app.hooks.subscriptions(&Scope::All, SubscriptionFilter::default(), page(9)).await.unwrap();
     assert_eq!((list.items.len(), app.hooks.stats().subscriptions), (1, 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resthooks::deliver::resolver::Resolver;
 use resthooks::env::{Clock, ManualClock, SeededRandom};
-use resthooks::model::{AccountId, EventName, EventPattern, PayloadKind, Timestamp};
+use resthooks::model::{Access, AccountId, EventName, EventPattern, KeyRole, PayloadKind, Timestamp};
 use resthooks::store::Page;
 use resthooks::{EventTypeInput, EventTypes, Hooks, NewEvent, NewSubscription, Options, Scope};
 use resthooks_sqlite::SqliteStore;
@@ -82,6 +82,12 @@ impl App {
         self.tick();
         let event = NewEvent::new(self::account(account), event(name), data.to_owned().into());
         self.hooks.emit_event(event).await.unwrap()
+    }
+
+    /// What a key admits to, when that is everything of its role.
+    pub(crate) fn admits(&self, key: &str) -> Option<KeyRole> {
+        let admitted = self.hooks.authenticate(key).ok()?;
+        (admitted.access == Access::Full).then_some(admitted.role)
     }
 
     pub(crate) async fn register(&self, name: &str) {

@@ -65,7 +65,7 @@ async fn a_change_that_is_not_durable_is_not_shown() {
         (app.hooks.stats().subscriptions, app.hooks.event_types(page(250)).items.len()),
         (shown, types)
     );
-    assert!(keys.iter().all(|key| app.hooks.authenticate(key) == Some(KeyRole::Provider)));
+    assert!(keys.iter().all(|key| app.admits(key) == Some(KeyRole::Provider)));
     assert_eq!(app.hooks.keys(None, page(250)).items.len(), keys.len());
     assert!(app.hooks.create_subscription(&account("acme"), big()).await.is_ok());
 }
