@@ -14,8 +14,8 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// Where the caller is learnt from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callers {
-    /// From the API key in `Authorization`.
-    ApiKeys,
+    /// From what the request shows: an API key, or what the provider's own API is called with.
+    Credentials,
     /// From the [`Caller`](crate::Caller) that the embedding application put into the request's extensions.
     Embedder,
 }

@@ -1,7 +1,7 @@
 //! The HTTP API of `resthooks`, as an axum router over a running engine.
 //!
 //! [`router`] is the whole API with its own authentication; [`consumer_router`] is what an application nests below
-//! its own API, with its own. A request finds its way through: `router` (which route), `caller` (who asks), `query`
+//! its own API, with its own. A request finds its way through: `router` (which route), `caller` and `credentials` (who asks), `query`
 //! and `body` (what is asked), the operation's own file in its resource's folder, the engine, and `answer` or
 //! `problem`.
 //!
@@ -10,6 +10,7 @@
 // From a request to its handler.
 mod api;
 mod caller;
+mod credentials;
 mod options;
 mod panic;
 mod peer;

@@ -9,12 +9,17 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use resthooks::FieldError;
+use resthooks::model::KeyScope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The challenges of a 401: what `Authorization` may hold.
 const CHALLENGES: HeaderValue =
     HeaderValue::from_static(r#"Bearer realm="resthooks", Basic realm="resthooks", charset="UTF-8""#);
+/// The same when what was shown has expired (RFC 6750, section 3).
+const EXPIRED: HeaderValue = HeaderValue::from_static(
+    r#"Bearer realm="resthooks", error="invalid_token", error_description="expired", Basic realm="resthooks", charset="UTF-8""#,
+);
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A refusal, on its way to the caller. Boxed inside, so that it costs nothing on the way of what succeeds.
@@ -28,7 +33,7 @@ struct Inner {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
-    challenge: bool,
+    challenge: Option<HeaderValue>,
 }
 
 impl Problem {
@@ -39,7 +44,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
-            challenge: false,
+            challenge: None,
         }))
     }
 
@@ -65,7 +70,23 @@ impl Problem {
     /// 401 with what may be tried.
     pub(crate) fn unauthorized(detail: &str) -> Self {
         let mut problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
-        problem.0.challenge = true;
+        problem.0.challenge = Some(CHALLENGES);
+        problem
+    }
+
+    /// 401 for credentials that were good and are not any more.
+    pub(crate) fn expired(code: &'static str, detail: &str) -> Self {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
+        problem.0.challenge = Some(EXPIRED);
+        problem
+    }
+
+    /// 403 for a key that may not do everything, with the scope that would do.
+    pub(crate) fn insufficient_scope(scope: KeyScope) -> Self {
+        let detail = format!("this key may not do that: it needs the scope {scope}");
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
+        let challenge = format!(r#"Bearer realm="resthooks", error="insufficient_scope", scope="{scope}""#);
+        problem.0.challenge = HeaderValue::from_str(&challenge).ok();
         problem
     }
 
@@ -81,7 +102,7 @@ impl Problem {
 
     /// For callers whose credentials are not ours to ask for.
     pub(crate) fn without_challenge(mut self) -> Self {
-        self.0.challenge = false;
+        self.0.challenge = None;
         self
     }
 
@@ -171,8 +192,8 @@ impl IntoResponse for Problem {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGES);
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -46,7 +46,8 @@ pub(crate) fn everything() -> Vec<Mounted> {
     ]
 }
 
-/// The whole HTTP API: everything under `/api/v1`, authenticated by API keys, and `/healthz`, `/readyz`,
+/// The whole HTTP API: everything under `/api/v1`, authenticated by API keys and whatever
+/// else [`Options`] say, and `/healthz`, `/readyz`,
 /// `/metrics`, `/openapi.json` and `/docs`, which are open to all who reach the server and hold no secret.
 ///
 /// ```
@@ -57,7 +58,7 @@ pub(crate) fn everything() -> Vec<Mounted> {
 /// # }
 /// ```
 pub fn router(hooks: Hooks, options: Options) -> Router {
-    let api = Api::new(hooks, options, Callers::ApiKeys);
+    let api = Api::new(hooks, options, Callers::Credentials);
     let router = everything()
         .into_iter()
         .fold(Router::new(), |router, mounted| mount(router, mounted.prefix, mounted.routes));

@@ -1,11 +1,9 @@
 //! `DELETE /account/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use resthooks::model::AccountId;
 
 use crate::answer;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::id::Id;
 use crate::openapi::ForProvider;
@@ -22,11 +20,10 @@ use crate::query::{NoQuery, Query};
     responses((status = 204, description = "It holds nothing any more."), ForProvider),
 )]
 pub(crate) async fn delete(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     Id(id): Id<AccountId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    api.hooks.delete_account(&id).await?;
+    asker.hooks.delete_account(&id).await?;
     Ok(answer::done())
 }

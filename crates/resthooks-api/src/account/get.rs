@@ -1,13 +1,11 @@
 //! `GET /account/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::AccountId;
 
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::id::Id;
 use crate::openapi::ForProvider;
@@ -23,10 +21,9 @@ use crate::query::{NoQuery, Query};
     responses((status = 200, description = "The account.", body = Resource), ForProvider),
 )]
 pub(crate) async fn get(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     Id(id): Id<AccountId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    Ok(answer::json(StatusCode::OK, &Resource::from(api.hooks.account(&id).await?)))
+    Ok(answer::json(StatusCode::OK, &Resource::from(asker.hooks.account(&id).await?)))
 }

@@ -1,13 +1,12 @@
 //! `GET /account/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::AccountId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::openapi::ForProvider;
 use crate::page::{Cursor, Limit, Listing, listing, page};
@@ -38,12 +37,11 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource>), ForProvider),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let found = api.hooks.accounts(page(query.limit, query.cursor)).await?;
+    let found = asker.hooks.accounts(page(query.limit, query.cursor)).await?;
     let next = found.next.map(|id| id.to_string());
     Ok(listing(&uri, found.items.into_iter().map(Resource::from).collect(), next))
 }

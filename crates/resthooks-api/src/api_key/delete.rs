@@ -1,11 +1,9 @@
 //! `DELETE /api-key/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use resthooks::model::KeyId;
 
 use crate::answer;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::id::Id;
 use crate::openapi::ForProvider;
@@ -21,11 +19,10 @@ use crate::query::{NoQuery, Query};
     responses((status = 204, description = "It is deleted."), ForProvider),
 )]
 pub(crate) async fn delete(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     Id(id): Id<KeyId>,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    api.hooks.delete_key(id).await?;
+    asker.hooks.delete_key(id).await?;
     Ok(answer::done())
 }

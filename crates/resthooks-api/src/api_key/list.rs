@@ -1,13 +1,12 @@
 //! `GET /api-key/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::{AccountId, KeyId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::openapi::ForProvider;
 use crate::page::{Cursor, Limit, Listing, listing, page};
@@ -41,12 +40,11 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource>), ForProvider),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let found = api.hooks.keys(query.account.as_ref(), page(query.limit, query.cursor));
+    let found = asker.hooks.keys(query.account.as_ref(), page(query.limit, query.cursor));
     let next = found.next.map(|id| id.to_string());
     Ok(listing(&uri, found.items.into_iter().map(Resource::from).collect(), next))
 }

@@ -1,15 +1,13 @@
 //! `POST /delivery/:id/cancel/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::DeliveryId;
 
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::{NoFields, OptionalJsonBody};
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::openapi::Conflict;
 use crate::problem::Problem;
@@ -26,13 +24,12 @@ use crate::subscription::AccountQuery;
     responses((status = 200, description = "The delivery, cancelled.", body = Resource<'static>), Conflict),
 )]
 pub(crate) async fn cancel(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<DeliveryId>,
     Query(query): Query<AccountQuery>,
     _: OptionalJsonBody<NoFields>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let delivery = api.hooks.cancel_delivery(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let delivery = asker.hooks.cancel_delivery(&scope, id).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&delivery)))
 }

@@ -1,14 +1,12 @@
 //! `GET /delivery/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::DeliveryId;
 
 use super::resource::Whole;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -23,12 +21,11 @@ use crate::subscription::AccountQuery;
     responses((status = 200, description = "The delivery.", body = Whole<'static>)),
 )]
 pub(crate) async fn get(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<DeliveryId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let (delivery, attempts) = api.hooks.delivery(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let (delivery, attempts) = asker.hooks.delivery(&scope, id).await?;
     Ok(answer::json(StatusCode::OK, &Whole::of(&delivery, &attempts)))
 }

@@ -1,6 +1,6 @@
 //! `GET /delivery/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::DeliveryQuery;
 use resthooks::model::{
@@ -10,8 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
 use crate::query::{Query, text, value};
@@ -68,16 +67,15 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource<'static>>)),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
     let ListQuery { account, subscription, event, event_type, status, since, until, limit, cursor } = query;
-    let scope = caller.scope(account)?;
+    let scope = asker.scope(account)?;
     let account = scope.account().cloned();
     let query = DeliveryQuery { account, subscription, event, event_type, status, since, until };
-    let found = api.hooks.deliveries(&scope, query, page(limit, cursor)).await?;
+    let found = asker.hooks.deliveries(&scope, query, page(limit, cursor)).await?;
     let next = found.next.map(|id| id.to_string());
     Ok(listing(&uri, found.items.iter().map(Resource::of).collect(), next))
 }

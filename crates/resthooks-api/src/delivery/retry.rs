@@ -1,15 +1,13 @@
 //! `POST /delivery/:id/retry/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::DeliveryId;
 
 use super::resource::Whole;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::{NoFields, OptionalJsonBody};
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::openapi::Conflict;
 use crate::problem::Problem;
@@ -27,13 +25,12 @@ use crate::subscription::AccountQuery;
     responses((status = 200, description = "The delivery after the attempt.", body = Whole<'static>), Conflict),
 )]
 pub(crate) async fn retry(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<DeliveryId>,
     Query(query): Query<AccountQuery>,
     _: OptionalJsonBody<NoFields>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let (delivery, attempts) = api.hooks.retry_delivery(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let (delivery, attempts) = asker.hooks.retry_delivery(&scope, id).await?;
     Ok(answer::json(StatusCode::OK, &Whole::of(&delivery, &attempts)))
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use resthooks::limits::MAX_BATCH_EVENTS;
+use resthooks::model::AccountId;
 use resthooks::{FieldError, NewEvent};
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
@@ -19,7 +20,7 @@ use super::resource::{Receipt, write};
 use crate::answer;
 use crate::api::Shared;
 use crate::body::{MAX_BATCH_BODY_BYTES, MediaType, malformed, receive, refuse_shape};
-use crate::caller::Provider;
+use crate::caller::Emitter;
 use crate::openapi::{Conflict, ForProvider};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -53,7 +54,7 @@ pub(crate) struct Receipts {
 )]
 pub(crate) async fn batch(
     State(api): Shared,
-    _: Provider,
+    emitter: Emitter,
     Query(query): Query<AccountQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -69,8 +70,8 @@ pub(crate) async fn batch(
         MediaType::Json => array(&body.bytes)?,
         MediaType::Ndjson => lines(&body.bytes)?,
     };
-    let events = read_all(&items, &query)?;
-    let accepted = api.hooks.emit_batch(events).await?;
+    let events = read_all(&items, &query, emitter.own())?;
+    let accepted = emitter.0.hooks.emit_batch(events).await?;
     let mut receipts = String::from(r#"{"data":["#);
     for (place, accepted) in accepted.iter().enumerate() {
         if place > 0 {
@@ -82,14 +83,18 @@ pub(crate) async fn batch(
     Ok(answer::text(StatusCode::ACCEPTED, receipts))
 }
 
-fn read_all(items: &[&[u8]], query: &AccountQuery) -> Result<Vec<NewEvent>, Problem> {
+fn read_all(
+    items: &[&[u8]],
+    query: &AccountQuery,
+    own: Option<&AccountId>,
+) -> Result<Vec<NewEvent>, Problem> {
     if items.is_empty() {
         return Err(Problem::field("body", "must hold at least one event"));
     }
     let mut events = Vec::with_capacity(items.len());
     let mut errors = Vec::new();
     for (place, item) in items.iter().enumerate() {
-        let beside = Beside { account: query.account.clone(), id: None };
+        let beside = Beside { account: query.account.clone(), id: None, own: own.cloned() };
         // Copied: one slow delivery must not keep the whole batch's body.
         match read(item, beside, Bytes::copy_from_slice) {
             Ok(event) => events.push(event),
@@ -164,7 +169,7 @@ mod tests {
     use super::*;
 
     fn refused(items: Result<Vec<&[u8]>, Problem>) -> Problem {
-        items.and_then(|items| read_all(&items, &AccountQuery::default())).unwrap_err()
+        items.and_then(|items| read_all(&items, &AccountQuery::default(), None)).unwrap_err()
     }
 
     #[test]

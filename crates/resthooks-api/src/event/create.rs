@@ -10,7 +10,7 @@ use super::resource::{Receipt, write};
 use crate::answer;
 use crate::api::Shared;
 use crate::body::{MAX_EVENT_BODY_BYTES, MediaType, receive, unsupported};
-use crate::caller::Provider;
+use crate::caller::Emitter;
 use crate::openapi::{Conflict, ForProvider};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -39,21 +39,22 @@ const RECEIPT_BYTES: usize = 192;
 )]
 pub(crate) async fn create(
     State(api): Shared,
-    _: Provider,
+    emitter: Emitter,
     Query(query): Query<AccountQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     if MediaType::of(request.headers())? != MediaType::Json {
         return Err(unsupported("several events at once go to /event/batch/"));
     }
-    let beside = Beside { account: query.account, id: idempotency_key(request.headers())? };
+    let id = idempotency_key(request.headers())?;
+    let beside = Beside { account: query.account, id, own: emitter.own().cloned() };
     let body = receive(request.into_body(), MAX_EVENT_BODY_BYTES, api.options.body_timeout).await?;
     let event = read(&body.bytes, beside, |data| {
         // One copy in all: bodies that were put together here are kept as they are, those that lie in the
         // connection's read buffer are not, or a small event would keep that whole buffer.
         if body.owned { body.bytes.slice_ref(data) } else { Bytes::copy_from_slice(data) }
     })?;
-    let accepted = api.hooks.emit_event(event).await?;
+    let accepted = emitter.0.hooks.emit_event(event).await?;
     let mut receipt = String::with_capacity(RECEIPT_BYTES);
     write(&mut receipt, &accepted);
     Ok(answer::text(StatusCode::ACCEPTED, receipt))

@@ -1,13 +1,12 @@
 //! `GET /event/:id/delivery/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::{AccountId, EventId, SubscriptionId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::delivery::resource::Resource;
 use crate::id::Id;
 use crate::openapi::Conflict;
@@ -43,14 +42,13 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource<'static>>), Conflict),
 )]
 pub(crate) async fn deliveries(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Id(id): Id<EventId>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let found = api.hooks.event_deliveries(&scope, &id, page(query.limit, query.cursor)).await?;
+    let scope = asker.scope(query.account)?;
+    let found = asker.hooks.event_deliveries(&scope, &id, page(query.limit, query.cursor)).await?;
     let next = found.next.map(|id| id.to_string());
     Ok(listing(&uri, found.items.iter().map(Resource::of).collect(), next))
 }

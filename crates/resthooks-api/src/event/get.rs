@@ -1,14 +1,12 @@
 //! `GET /event/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::EventId;
 
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::openapi::Conflict;
 use crate::problem::Problem;
@@ -24,12 +22,11 @@ use crate::subscription::AccountQuery;
     responses((status = 200, description = "The event.", body = Resource<'static>), Conflict),
 )]
 pub(crate) async fn get(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<EventId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let found = api.hooks.event(&scope, &id).await?;
+    let scope = asker.scope(query.account)?;
+    let found = asker.hooks.event(&scope, &id).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&found.event)?))
 }

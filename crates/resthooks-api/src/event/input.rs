@@ -59,13 +59,20 @@ pub(super) struct Beside {
     pub account: Option<AccountId>,
     /// The id in the header `Idempotency-Key`.
     pub id: Option<EventId>,
+    /// The one account that the caller may emit for, if it is one. Another one reads as absent.
+    pub own: Option<AccountId>,
 }
 
 /// Reads one event. `keep` makes of the bytes of `data` what the engine holds on to.
 pub(super) fn read(body: &[u8], beside: Beside, keep: impl Fn(&[u8]) -> Bytes) -> Result<NewEvent, Problem> {
     let input: Input<'_> = parse(body)?;
+    let named = [input.account.as_ref().map(|text| &text.0), beside.account.as_ref()];
+    if beside.own.as_ref().is_some_and(|own| named.into_iter().flatten().any(|account| account != own)) {
+        return Err(Problem::not_found());
+    }
     let mut errors = Vec::new();
     let account = agreed("account", "the query", input.account.map(|a| a.0), beside.account, &mut errors);
+    let account = account.or(beside.own);
     let id = agreed("id", "the Idempotency-Key header", input.id.map(|i| i.0), beside.id, &mut errors);
     if id.as_ref().is_some_and(|id| RESERVED_IDS.contains(&id.as_str())) {
         errors.push(FieldError::new("id", "is reserved"));
@@ -185,11 +192,32 @@ mod tests {
         assert_eq!(header(" k-1").unwrap().unwrap().as_str(), "k-1");
         assert_eq!(fields(&header("a b").unwrap_err()), ["Idempotency-Key"]);
         assert!(idempotency_key(&HeaderMap::new()).unwrap().is_none());
-        let beside = |id: &str| Beside { account: None, id: id.parse().ok() };
+        let beside = |id: &str| Beside { id: id.parse().ok(), ..Beside::default() };
         let body = br#"{"event":"a.b","account":"x","data":1,"id":"k-1"}"#;
         assert_eq!(read(body, beside("k-1"), Bytes::copy_from_slice).unwrap().id.unwrap().as_str(), "k-1");
         let problem = read(body, beside("k-2"), Bytes::copy_from_slice).unwrap_err();
         assert_eq!(fields(&problem), ["id"]);
+    }
+
+    #[test]
+    fn who_emits_for_one_account_need_not_name_it_and_names_no_other() {
+        let own = || Some("mine".parse().unwrap());
+        let from = |account: &str, query: Option<&str>| {
+            let body = format!(r#"{{"event":"a.b","data":1{account}}}"#);
+            let account = query.map(|text| text.parse().unwrap());
+            read(body.as_bytes(), Beside { account, id: None, own: own() }, Bytes::copy_from_slice)
+        };
+        for (account, query) in [("", None), (r#","account":"mine""#, None), ("", Some("mine"))] {
+            assert_eq!(from(account, query).unwrap().account.as_str(), "mine");
+        }
+        for (account, query) in [
+            (r#","account":"other""#, None),
+            ("", Some("other")),
+            (r#","account":"mine""#, Some("other")),
+            (r#","account":"other""#, Some("mine")),
+        ] {
+            assert_eq!(from(account, query).unwrap_err().code(), "not_found", "{account} {query:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::resource::Resource;
 use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
 use crate::query::{Query, text, value};
@@ -72,11 +72,11 @@ impl std::str::FromStr for EventCursor {
 )]
 pub(crate) async fn list(
     State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
+    let scope = asker.scope(query.account)?;
     let account = scope.account().cloned();
     let filter = EventFilter { account, event: query.event, since: query.since, until: query.until };
     let cursor = query.cursor.map(|cursor| Cursor(cursor.0.0));

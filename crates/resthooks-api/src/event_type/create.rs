@@ -1,13 +1,12 @@
 //! `POST /event-type/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use http::StatusCode;
 
 use super::input::Input;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::JsonBody;
 use crate::caller::Provider;
 use crate::openapi::{Conflict, ForProvider};
@@ -23,14 +22,13 @@ use crate::query::{NoQuery, Query};
     responses((status = 201, description = "The event type.", body = Resource), ForProvider, Conflict),
 )]
 pub(crate) async fn create(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     uri: OriginalUri,
     _: Query<NoQuery>,
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
     let (name, input) = input.into_new()?;
-    let made = api.hooks.create_event_type(name.clone(), input).await?;
+    let made = asker.hooks.create_event_type(name.clone(), input).await?;
     let response = answer::json(StatusCode::CREATED, &Resource::from(made));
     Ok(answer::created(&uri, name.as_str(), response))
 }

@@ -1,11 +1,9 @@
 //! `DELETE /event-type/:name/`
 
-use axum::extract::State;
 use axum::response::Response;
 use resthooks::model::EventName;
 
 use crate::answer;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::id::Id;
 use crate::openapi::ForProvider;
@@ -21,11 +19,10 @@ use crate::query::{NoQuery, Query};
     responses((status = 204, description = "It is deleted."), ForProvider),
 )]
 pub(crate) async fn delete(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     Id(name): Id<EventName>,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    api.hooks.delete_event_type(&name).await?;
+    asker.hooks.delete_event_type(&name).await?;
     Ok(answer::done())
 }

@@ -1,14 +1,12 @@
 //! `GET /event-type/:name/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::EventName;
 
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::{NoQuery, Query};
@@ -20,10 +18,9 @@ use crate::query::{NoQuery, Query};
     responses((status = 200, description = "The event type.", body = Resource)),
 )]
 pub(crate) async fn get(
-    State(api): Shared,
-    _: Caller,
+    asker: Asker,
     Id(name): Id<EventName>,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    Ok(answer::json(StatusCode::OK, &Resource::from(api.hooks.event_type(&name)?)))
+    Ok(answer::json(StatusCode::OK, &Resource::from(asker.hooks.event_type(&name)?)))
 }

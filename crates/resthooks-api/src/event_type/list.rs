@@ -1,14 +1,13 @@
 //! `GET /event-type/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::EventName;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
 use crate::query::{Query, text};
@@ -36,12 +35,11 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource>)),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    _: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let found = api.hooks.event_types(page(query.limit, query.cursor));
+    let found = asker.hooks.event_types(page(query.limit, query.cursor));
     let next = found.next.map(|name| name.to_string());
     Ok(listing(&uri, found.items.into_iter().map(Resource::from).collect(), next))
 }

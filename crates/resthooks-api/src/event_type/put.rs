@@ -1,6 +1,5 @@
 //! `PUT /event-type/:name/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::EventName;
@@ -8,7 +7,6 @@ use resthooks::model::EventName;
 use super::input::Input;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::JsonBody;
 use crate::caller::Provider;
 use crate::id::Name;
@@ -30,15 +28,14 @@ use crate::query::{NoQuery, Query};
     ),
 )]
 pub(crate) async fn put(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     Name(name): Name<EventName>,
     _: Query<NoQuery>,
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
-    let present = api.hooks.event_type(&name).ok();
+    let present = asker.hooks.event_type(&name).ok();
     let input = input.into_replacement(&name, present.as_ref())?;
-    let (stored, new) = api.hooks.put_event_type(name, input).await?;
+    let (stored, new) = asker.hooks.put_event_type(name, input).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer::json(status, &Resource::from(stored)))
 }

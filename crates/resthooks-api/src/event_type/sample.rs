@@ -1,6 +1,5 @@
 //! `GET /event-type/:name/sample/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::{AccountId, EventName};
@@ -8,8 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::{Query, text};
@@ -34,12 +32,11 @@ pub(crate) struct SampleQuery {
     responses((status = 200, description = "Bodies as delivered.", body = Vec<serde_json::Value>)),
 )]
 pub(crate) async fn sample(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(name): Id<EventName>,
     Query(query): Query<SampleQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let bodies = api.hooks.event_type_samples(&scope, &name).await?;
+    let scope = asker.scope(query.account)?;
+    let bodies = asker.hooks.event_type_samples(&scope, &name).await?;
     Ok(answer::text(StatusCode::OK, format!("[{}]", bodies.join(","))))
 }

@@ -1,10 +1,9 @@
 //! `GET /node/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 
 use super::resource::Resource;
-use crate::api::Shared;
 use crate::caller::Provider;
 use crate::openapi::ForProvider;
 use crate::page::{Listing, listing};
@@ -20,13 +19,12 @@ use crate::query::{NoQuery, Query};
     responses((status = 200, description = "All of them.", body = Listing<Resource>), ForProvider),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    _: Provider,
+    Provider(asker): Provider,
     uri: OriginalUri,
     _: Query<NoQuery>,
 ) -> Result<Response, Problem> {
-    let own = api.hooks.node_no();
-    let nodes = api.hooks.nodes().await?;
+    let own = asker.hooks.node_no();
+    let nodes = asker.hooks.nodes().await?;
     let data = nodes.into_iter().map(|node| Resource::new(node, own)).collect();
     Ok(listing(&uri, data, None))
 }

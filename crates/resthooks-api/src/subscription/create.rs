@@ -1,6 +1,6 @@
 //! `POST /subscription/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use http::StatusCode;
 
@@ -8,9 +8,8 @@ use super::AccountQuery;
 use super::input::Input;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -30,19 +29,18 @@ use crate::query::Query;
     ),
 )]
 pub(crate) async fn create(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Query(query): Query<AccountQuery>,
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
-    let account = caller.account(input.account.as_value().cloned(), query.account);
+    let account = asker.account(input.account.as_value().cloned(), query.account);
     let (account, new) = match (account, input.into_new()) {
         (Ok(account), Ok(new)) => (account, new),
         (Err(problem), Err(other)) => return Err(problem.and(other)),
         (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),
     };
-    let view = api.hooks.create_subscription(&account, new).await?;
+    let view = asker.hooks.create_subscription(&account, new).await?;
     let response = answer::secret(StatusCode::CREATED, &Resource::with_secret(&view));
     Ok(answer::created(&uri, &view.subscription.id.to_string(), response))
 }

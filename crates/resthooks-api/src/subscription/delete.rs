@@ -1,13 +1,11 @@
 //! `DELETE /subscription/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use resthooks::model::SubscriptionId;
 
 use super::AccountQuery;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -22,12 +20,11 @@ use crate::query::Query;
     responses((status = 204, description = "It has ended.")),
 )]
 pub(crate) async fn delete(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    api.hooks.delete_subscription(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    asker.hooks.delete_subscription(&scope, id).await?;
     Ok(answer::done())
 }

@@ -1,14 +1,12 @@
 //! `DELETE /subscription/?target_url=…&event=…`
 
-use axum::extract::State;
 use axum::response::Response;
 use resthooks::model::{AccountId, EventPattern, TargetUrl};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::problem::Problem;
 use crate::query::{Query, text};
 
@@ -40,14 +38,13 @@ pub(crate) struct TargetQuery {
     responses((status = 204, description = "There are none any more.")),
 )]
 pub(crate) async fn delete_by_target(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Query(query): Query<TargetQuery>,
 ) -> Result<Response, Problem> {
-    let account = caller.account(None, query.account)?;
+    let account = asker.account(None, query.account)?;
     let Some(target) = query.target_url else {
         return Err(Problem::field("target_url", "must be given: which subscriptions are to end"));
     };
-    api.hooks.delete_subscriptions_by_target(&account, &target, query.event.as_ref()).await?;
+    asker.hooks.delete_subscriptions_by_target(&account, &target, query.event.as_ref()).await?;
     Ok(answer::done())
 }

@@ -1,6 +1,5 @@
 //! `GET /subscription/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::SubscriptionId;
@@ -8,8 +7,7 @@ use resthooks::model::SubscriptionId;
 use super::AccountQuery;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -23,12 +21,11 @@ use crate::query::Query;
     responses((status = 200, description = "The subscription.", body = Resource<'static>)),
 )]
 pub(crate) async fn get(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let view = api.hooks.subscription(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let view = asker.hooks.subscription(&scope, id).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
 }

@@ -1,6 +1,6 @@
 //! `GET /subscription/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::{AccountId, EventPattern, SubscriptionId, SubscriptionStatus, TargetUrl};
 use resthooks::store::SubscriptionFilter;
@@ -8,8 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
 use crate::query::{Query, text};
@@ -53,15 +52,14 @@ pub(crate) struct ListQuery {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource<'static>>)),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
     let ListQuery { account, status, target_url, event, limit, cursor } = query;
-    let scope = caller.scope(account)?;
+    let scope = asker.scope(account)?;
     let filter = SubscriptionFilter { account: scope.account().cloned(), status, target_url, event };
-    let found = api.hooks.subscriptions(&scope, filter, page(limit, cursor)).await?;
+    let found = asker.hooks.subscriptions(&scope, filter, page(limit, cursor)).await?;
     let next = found.next.map(|id| id.to_string());
     Ok(listing(&uri, found.items.iter().map(Resource::of).collect(), next))
 }

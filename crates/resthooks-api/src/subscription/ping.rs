@@ -1,6 +1,5 @@
 //! `POST /subscription/:id/ping/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::SubscriptionId;
@@ -9,9 +8,8 @@ use utoipa::ToSchema;
 
 use super::AccountQuery;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::{NoFields, OptionalJsonBody};
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::delivery::attempt;
 use crate::id::Id;
 use crate::problem::Problem;
@@ -38,14 +36,13 @@ pub(crate) struct Outcome<'a> {
     responses((status = 200, description = "The outcome.", body = Outcome<'static>)),
 )]
 pub(crate) async fn ping(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
     _: OptionalJsonBody<NoFields>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let attempt = api.hooks.ping(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let attempt = asker.hooks.ping(&scope, id).await?;
     let status = if attempt.is_success() { "delivered" } else { "failed" };
     Ok(answer::json(StatusCode::OK, &Outcome { status, attempt: attempt::Resource::of(&attempt) }))
 }

@@ -1,6 +1,5 @@
 //! `PUT /subscription/:id/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::SubscriptionId;
@@ -9,9 +8,8 @@ use super::AccountQuery;
 use super::input::Input;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::JsonBody;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -29,17 +27,17 @@ use crate::query::Query;
     responses((status = 200, description = "The subscription.", body = Resource<'static>)),
 )]
 pub(crate) async fn replace(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    caller.scope(input.account.as_value().cloned())?;
-    let present = api.hooks.subscription(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    asker.scope(input.account.as_value().cloned())?;
+    let present = asker.hooks.subscription(&scope, id).await?;
     // What was judged against the present one must not be done to another one.
     let version = input.refers_to_present().then_some(present.subscription.version);
-    let view = api.hooks.replace_subscription(&scope, id, input.into_replacement(&present)?, version).await?;
+    let view =
+        asker.hooks.replace_subscription(&scope, id, input.into_replacement(&present)?, version).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
 }

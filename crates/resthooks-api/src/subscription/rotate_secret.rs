@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::SubscriptionId;
@@ -12,9 +11,8 @@ use utoipa::ToSchema;
 use super::AccountQuery;
 use super::resource::Resource;
 use crate::answer;
-use crate::api::Shared;
 use crate::body::OptionalJsonBody;
-use crate::caller::Caller;
+use crate::caller::Asker;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -43,14 +41,13 @@ pub(crate) struct Input {
     responses((status = 200, description = "The subscription with its new secret.", body = Resource<'static>)),
 )]
 pub(crate) async fn rotate_secret(
-    State(api): Shared,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
     OptionalJsonBody(input): OptionalJsonBody<Input>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
+    let scope = asker.scope(query.account)?;
     let grace = Duration::from_secs(input.grace_seconds.unwrap_or(DEFAULT_GRACE_SECONDS));
-    let view = api.hooks.rotate_secret(&scope, id, grace).await?;
+    let view = asker.hooks.rotate_secret(&scope, id, grace).await?;
     Ok(answer::secret(StatusCode::OK, &Resource::with_secret(&view)))
 }

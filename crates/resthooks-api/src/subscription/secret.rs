@@ -1,6 +1,5 @@
 //! `GET /subscription/:id/secret/`
 
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use resthooks::model::SubscriptionId;
@@ -9,8 +8,7 @@ use utoipa::ToSchema;
 
 use super::AccountQuery;
 use crate::answer;
-use crate::api::Shared;
-use crate::caller::Caller;
+use crate::caller::Owner;
 use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -31,12 +29,11 @@ pub(crate) struct Shown<'a> {
     responses((status = 200, description = "The secret.", body = Shown<'static>)),
 )]
 pub(crate) async fn secret(
-    State(api): Shared,
-    caller: Caller,
+    Owner(asker): Owner,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
-    let scope = caller.scope(query.account)?;
-    let secret = api.hooks.subscription_secret(&scope, id).await?;
+    let scope = asker.scope(query.account)?;
+    let secret = asker.hooks.subscription_secret(&scope, id).await?;
     Ok(answer::secret(StatusCode::OK, &Shown { secret: secret.expose() }))
 }
