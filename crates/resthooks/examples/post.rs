@@ -100,7 +100,8 @@ fn pieces() -> [Bytes; 3] {
 }
 
 async fn ours(address: SocketAddr, posts: usize, in_flight: usize) -> Result<(), Failed> {
-    let policy = Policy { allow_http: true, allow_private: true, allowed: Vec::new() };
+    let policy =
+        Policy { allow_http: true, allow_private: true, allowed: Vec::new(), allowed_ports: Vec::new() };
     let options = Options::new(policy, Arc::new(SystemResolver::default()), Arc::new(SystemClock::default()));
     let client = Client::new(options)?;
     let target = Target::new(&format!("http://{address}/hook").parse()?);

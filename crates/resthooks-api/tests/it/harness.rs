@@ -61,7 +61,12 @@ impl Builder {
             random: Arc::new(SeededRandom::new(7)),
             lease: Place::LEASE,
             resolver: Arc::new(resolver),
-            targets: Policy { allow_http: true, allow_private: true, allowed: Vec::new() },
+            targets: Policy {
+                allow_http: true,
+                allow_private: true,
+                allowed: Vec::new(),
+                allowed_ports: Vec::new(),
+            },
             ..resthooks::Options::default()
         };
         if self.auto_types {

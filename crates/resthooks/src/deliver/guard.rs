@@ -1,10 +1,13 @@
 //! The address guard: which targets may be written, and which addresses may be connected to.
 //!
 //! A target is judged twice. When a subscription is written, [`Policy::check_url`] refuses what can be known then.
-//! When an attempt is made, [`Policy::check_address`] judges every resolved address right before a connection to
-//! exactly that address is opened: a name that resolves to something else by then gains nothing. This module never
-//! resolves, never connects, and judges nothing but what it is given.
+//! When a connection is needed, [`Policy::check_place`] judges the same again, for the policy may have become stricter,
+//! and [`Policy::check_address`] every resolved address, right before a connection to exactly that address is opened: a
+//! name that resolves to something else by then gains nothing. This module never resolves, never connects, and judges
+//! nothing but what it is given.
 
+mod names;
+mod ports;
 mod ranges;
 
 use std::fmt;
@@ -23,10 +26,12 @@ use crate::model::{Invalid, TargetUrl};
 pub struct Policy {
     /// Allows `http` targets. The allow-list does not imply it: a plain-text target is a decision of its own.
     pub allow_http: bool,
-    /// Allows every address and every name. For development on one machine; never where others write subscriptions.
+    /// Allows every address, name and port. For development on one machine; never where others write subscriptions.
     pub allow_private: bool,
     /// Allowed although they are not public.
     pub allowed: Vec<Allow>,
+    /// Ports that are allowed although other services than receivers of webhooks use them.
+    pub allowed_ports: Vec<u16>,
 }
 
 /// A target that is allowed although its address is not public: `10.1.0.0/16`, `10.1.2.3`, `hooks.corp.example` or
@@ -49,36 +54,37 @@ pub struct Blocked {
     pub range: &'static str,
 }
 
-/// Names that stand for the machine itself, its cloud's metadata or a private network, with everything below them.
-const PRIVATE_NAMES: [&str; 7] =
-    ["localhost", "localdomain", "local", "internal", "home.arpa", "instance-data", "metadata"];
-
 impl Policy {
-    /// Judges a target when a subscription is written: `http` without leave, an address that is not public, a name
-    /// that stands for a private place. Names are not resolved.
+    /// Judges a target when a subscription is written: `http` without leave, a port of other services, an address that
+    /// is not public, a name that stands for a private place. Names are not resolved.
     ///
     /// # Errors
     /// Says, for the caller, why the target is refused.
     pub fn check_url(&self, target: &TargetUrl) -> Result<(), Invalid> {
-        if !target.is_https() && !self.allow_http {
+        let (name, literal): (_, Option<IpAddr>) = match target.host() {
+            Host::Domain(name) => (Some(name), None),
+            Host::Ipv4(ip) => (None, Some(ip.into())),
+            Host::Ipv6(ip) => (None, Some(ip.into())),
+        };
+        self.check_place(target.is_https(), name, target.port())?;
+        literal.map_or(Ok(()), |address| {
+            self.check_address(address, "")
+                .map_err(|blocked| Invalid(format!("must have a public address: {blocked}")))
+        })
+    }
+
+    /// Judges a target by its parts but for its address, if it is given by one.
+    ///
+    /// # Errors
+    /// Says, to go on after "the target", why it is refused.
+    pub fn check_place(&self, is_https: bool, name: Option<&str>, port: u16) -> Result<(), Invalid> {
+        if !is_https && !self.allow_http {
             return Err(Invalid::new("must be an https URL"));
         }
-        match target.host() {
-            Host::Ipv4(ip) => self.check_literal(ip.into()),
-            Host::Ipv6(ip) => self.check_literal(ip.into()),
-            Host::Domain(name) => {
-                if without_root(name).split('.').any(str::is_empty) {
-                    return Err(Invalid(format!("must have a DNS name as its host: {name}")));
-                }
-                self.check_name(name)?;
-                match ServerName::try_from(without_root(name)) {
-                    Err(_) if target.is_https() => {
-                        Err(Invalid(format!("must have a DNS name as its host: {name}")))
-                    }
-                    _ => Ok(()),
-                }
-            }
+        if ports::is_refused(port) && !self.allow_private && !self.allowed_ports.contains(&port) {
+            return Err(Invalid(format!("must not have port {port}, which is not a web server's")));
         }
+        name.map_or(Ok(()), |name| self.check_name(without_root(name)))
     }
 
     /// Judges an address that `host` resolved to (or is), right before it is connected to.
@@ -89,29 +95,32 @@ impl Policy {
         let Some(range) = ranges::special_purpose(address) else { return Ok(()) };
         let is_allowed = self.allow_private
             || self.allowed.iter().any(|allow| match allow {
-                Allow::Net(net) => net.contains(&address),
+                Allow::Net(net) => net.contains(&address) && self.leads_to_allowed(address, net),
                 Allow::Host(pattern) => name_matches(pattern, host),
             });
         if is_allowed { Ok(()) } else { Err(Blocked { address, range }) }
     }
 
-    fn check_literal(&self, address: IpAddr) -> Result<(), Invalid> {
-        self.check_address(address, &address.to_string())
-            .map_err(|blocked| Invalid(format!("must have a public address: {blocked}")))
+    /// Where a whole range of IPv6 addresses is allowed that are a way to IPv4 ones, such as NAT64's, where that way
+    /// leads is judged too. One such address is allowed by itself.
+    fn leads_to_allowed(&self, address: IpAddr, net: &IpNet) -> bool {
+        let IpAddr::V6(address) = address else { return true };
+        let is_meant = net.prefix_len() == net.max_prefix_len();
+        let embedded = ranges::embedded(address);
+        is_meant || embedded.is_none_or(|inner| self.check_address(inner.into(), "").is_ok())
     }
 
     /// A private name passes where a network is allowed: it may resolve into that, which is judged at each attempt.
     fn check_name(&self, name: &str) -> Result<(), Invalid> {
-        let name = without_root(name);
-        let is_private = PRIVATE_NAMES.iter().any(|private| {
-            name.strip_suffix(private).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        });
+        if name.split('.').any(str::is_empty) || ServerName::try_from(name).is_err() {
+            return Err(Invalid(format!("must have a DNS name as its host: {name}")));
+        }
         let is_allowed = self.allow_private
             || self.allowed.iter().any(|allow| match allow {
                 Allow::Net(_) => true,
                 Allow::Host(pattern) => name_matches(pattern, name),
             });
-        if is_private && !is_allowed {
+        if names::is_private(name) && !is_allowed {
             return Err(Invalid(format!("must have a public name: {name} is a private one")));
         }
         Ok(())

@@ -65,8 +65,8 @@ async fn an_allowed_name_may_resolve_to_anything() {
 }
 
 /// Resolves to loopback first and to somewhere private ever after.
-#[derive(Debug, Default)]
-struct Rebinding(AtomicUsize);
+#[derive(Debug, Clone, Default)]
+struct Rebinding(Arc<AtomicUsize>);
 
 #[async_trait::async_trait]
 impl Resolver for Rebinding {
@@ -79,9 +79,11 @@ impl Resolver for Rebinding {
 #[tokio::test]
 async fn every_connection_is_judged_by_what_the_name_means_then() {
     let peer = Peer::always(b"HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
-    let client = with(loopback(), Rebinding::default());
+    let resolver = Rebinding::default();
+    let client = with(loopback(), resolver.clone());
     let target = target(&format!("http://hooks.test:{}/", peer.address.port()));
     assert_eq!(answer(&client, &target).await.status, 200);
+    assert_eq!(resolver.0.load(Ordering::SeqCst), 1, "what was judged is what was connected to");
     assert_failure(&failure(&client, &target).await, ErrorClass::BlockedAddress, "169.254.169.254");
 }
 

@@ -10,4 +10,5 @@ mod identity;
 mod peer;
 mod plain;
 mod proxies;
+mod tables;
 mod tls;

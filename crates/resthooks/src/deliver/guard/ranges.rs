@@ -2,16 +2,18 @@
 //!
 //! IPv4 lists what is not public; IPv6 is the other way round: only global unicast (`2000::/3`) is public, less the
 //! ranges in it that embed another address or serve no host. Ranges that the registries call globally reachable but
-//! that no webhook receiver lives in (anycast services, AS112) are listed as well. Pure; allows nothing by itself.
+//! that no webhook receiver lives in (anycast services, AS112) are listed as well, and so is the one address of a
+//! cloud's metadata that lies in none of them. Pure; allows nothing by itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// First address, prefix length, and what to call it. The first that contains an address names it.
-const V4: [(Ipv4Addr, u32, &str); 19] = [
+const V4: [(Ipv4Addr, u32, &str); 20] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "this network, 0.0.0.0/8"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private, 10.0.0.0/8"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared, 100.64.0.0/10"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback, 127.0.0.0/8"),
+    (Ipv4Addr::new(168, 63, 129, 16), 32, "Azure's platform, 168.63.129.16"),
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local, 169.254.0.0/16"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private, 172.16.0.0/12"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "protocol assignments, 192.0.0.0/24"),
@@ -66,5 +68,25 @@ pub(super) fn special_purpose(address: IpAddr) -> Option<&'static str> {
             let is_global_unicast = ip.to_bits() >> 125 == 1;
             named.or(if is_global_unicast { None } else { Some("not global unicast, outside 2000::/3") })
         }
+    }
+}
+
+/// The IPv4 address that an IPv6 address is a way to: mapped, compatible, NAT64, 6to4, Teredo.
+pub(super) fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bits = address.to_bits();
+    let from = |shift: u32| Ipv4Addr::from_bits(((bits >> shift) & u128::from(u32::MAX)) as u32);
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(from(0)),
+        // RFC 6052: behind a prefix of 48 bits, around the byte that is always zero; or at the end, behind one of 96.
+        [0x64, 0xff9b, 1, first, second, third, 0, 0] => {
+            let last = (second << 8) | (third >> 8);
+            Some(Ipv4Addr::from_bits((u32::from(first) << 16) | u32::from(last)))
+        }
+        [0x64, 0xff9b, 1, ..] => Some(from(0)),
+        [0x2002, ..] => Some(from(80)),
+        // Its client, every bit turned.
+        [0x2001, 0, ..] => Some(Ipv4Addr::from_bits(!from(0).to_bits())),
+        _ => None,
     }
 }

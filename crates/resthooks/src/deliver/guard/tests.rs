@@ -12,6 +12,7 @@ const RANGES: &[(&str, &str, &str, &str, &str)] = &[
     ("10.0.0.0", "10.255.255.255", "private", "9.255.255.255", "11.0.0.0"),
     ("100.64.0.0", "100.127.255.255", "shared", "100.63.255.255", "100.128.0.0"),
     ("127.0.0.0", "127.255.255.255", "loopback", "126.255.255.255", "128.0.0.0"),
+    ("168.63.129.16", "168.63.129.16", "Azure's platform", "168.63.129.15", "168.63.129.17"),
     ("169.254.0.0", "169.254.255.255", "link-local", "169.253.255.255", "169.255.0.0"),
     ("169.254.169.254", "169.254.170.2", "link-local", "", ""),
     ("172.16.0.0", "172.31.255.255", "private", "172.15.255.255", "172.32.0.0"),
@@ -129,12 +130,62 @@ fn every_way_to_write_a_blocked_address_is_refused() {
         let target: TargetUrl = format!("https://{host}/x").parse().unwrap();
         assert!(policy.check_url(&target).is_err(), "{host} is {target}");
     }
-    for host in
-        ["example.com", "8.8.8.8", "[2606:4700::1111]", "notlocalhost.com", "local.example", "mylocalhost"]
-    {
+    for host in [
+        "example.com",
+        "8.8.8.8",
+        "[2606:4700::1111]",
+        "notlocalhost.com",
+        "local.example",
+        "mylocalhost.example",
+    ] {
         let target: TargetUrl = format!("https://{host}/x").parse().unwrap();
         assert_eq!(policy.check_url(&target), Ok(()), "{host}");
     }
+}
+
+#[test]
+fn ports_of_other_services_are_refused_unless_allowed() {
+    let judge = |policy: &Policy, url: &str| policy.check_url(&url.parse().unwrap());
+    let mut policy = Policy::default();
+    let refused = judge(&policy, "https://example.com:6379/").unwrap_err();
+    assert_eq!(refused.0, "must not have port 6379, which is not a web server's");
+    for port in [22, 25, 110, 143, 465, 587, 993, 2375, 2379, 3306, 5432, 6379, 9200, 10250, 11211, 27017] {
+        assert!(judge(&policy, &format!("https://example.com:{port}/")).is_err(), "{port}");
+    }
+    policy.allowed = vec!["10.0.0.0/8".parse().unwrap(), "hooks.corp.example".parse().unwrap()];
+    assert!(judge(&policy, "https://10.0.0.1:6379/").is_err(), "an allowed address is one thing");
+    assert!(judge(&policy, "https://hooks.corp.example:6379/").is_err());
+    policy.allowed_ports.push(6379);
+    assert_eq!(judge(&policy, "https://10.0.0.1:6379/"), Ok(()));
+    assert!(judge(&policy, "https://10.0.0.1:6380/").is_err());
+    policy.allow_private = true;
+    assert_eq!(judge(&policy, "https://10.0.0.1:6380/"), Ok(()));
+}
+
+#[test]
+fn a_way_to_another_address_is_judged_by_where_it_leads() {
+    let public_and_private = [
+        ("64:ff9b::/96", "64:ff9b::8.8.8.8", "64:ff9b::169.254.169.254"),
+        ("64:ff9b:1::/48", "64:ff9b:1::8.8.8.8", "64:ff9b:1::10.0.0.1"),
+        ("64:ff9b:1::/48", "64:ff9b:1:808:8:800::", "64:ff9b:1:a00:0:100::"),
+        ("::ffff:0:0/96", "::ffff:8.8.8.8", "::ffff:127.0.0.1"),
+        ("::/96", "::8.8.8.8", "::10.0.0.1"),
+        ("2002::/16", "2002:808:808::1", "2002:a00:1::1"),
+        ("2001::/32", "2001:0:4136:e378:8000:63bf:f7f7:f7f7", "2001:0:4136:e378:8000:63bf:f5ff:fffe"),
+        ("::/0", "2002:808:808::1", "2002:7f00:1::1"),
+    ];
+    for (net, public, private) in public_and_private {
+        let judge =
+            |policy: &Policy, address: &str| policy.check_address(address.parse().unwrap(), "x.example");
+        let policy = allowing(&[net]);
+        assert_eq!(judge(&policy, public), Ok(()), "{public}");
+        assert!(judge(&policy, private).is_err(), "{private}");
+        assert_eq!(judge(&allowing(&[private]), private), Ok(()), "one address is meant as it stands");
+        assert_eq!(judge(&allowing(&["x.example"]), private), Ok(()), "and so is a name");
+        let both = allowing(&[net, "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16"]);
+        assert_eq!(judge(&both, private), Ok(()), "{private}");
+    }
+    assert_eq!(allowing(&["::/0"]).check_address("::1".parse().unwrap(), "x"), Ok(()), "leads nowhere else");
 }
 
 #[test]

@@ -88,6 +88,8 @@ impl Connector {
         deadline: Duration,
     ) -> Result<Vec<SocketAddr>, Failure> {
         let host = &*target.host;
+        let name = target.literal.is_none().then_some(host);
+        self.policy.check_place(target.server_name.is_some(), name, target.port).map_err(Failure::refused)?;
         let found: Vec<IpAddr> = match target.literal {
             Some(literal) => vec![literal],
             None => match alarm.within(deadline, self.resolver.resolve(host)).await {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::stream::AnswerTooLong;
 use crate::deliver::guard::Blocked;
-use crate::model::{ErrorClass, format_duration};
+use crate::model::{ErrorClass, Invalid, format_duration};
 
 /// Why a request got no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,11 @@ impl Failure {
 
     pub(super) fn dns(host: &str, error: &io::Error) -> Self {
         Self::new(ErrorClass::Dns, format!("{host} could not be resolved: {error}"))
+    }
+
+    /// The guard refuses the target whatever it resolves to.
+    pub(super) fn refused(Invalid(why): Invalid) -> Self {
+        Self::new(ErrorClass::BlockedAddress, format!("the target {why}"))
     }
 
     pub(super) fn blocked(host: &str, blocked: &Blocked) -> Self {
