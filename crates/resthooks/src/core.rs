@@ -65,6 +65,7 @@ impl Core {
     pub(crate) fn subscription_changed(&self, no: SubscriptionNo) {
         let live = self.index.get(no);
         let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
+        self.dispatch.set_rate(no, live.as_ref().and_then(|live| live.subscription.rate()));
         let cap = live.map(|live| self.cap_of(&live));
         for job in self.dispatch.subscription_changed(no, cap, status == SubscriptionStatus::Active) {
             let (status, reason) = unsent(status);

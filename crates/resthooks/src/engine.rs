@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
-use crate::control::{ControlState, resume_deletions};
+use crate::control::{ControlState, resume_deletions, save_key_uses};
 use crate::core::Core;
-use crate::dispatch::{Dispatch, Limits, pump, settler, sweep};
+use crate::dispatch::{Dispatch, Limits, pacer, pump, settler, sweep};
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::index::Index;
@@ -77,6 +77,7 @@ impl Hooks {
                 false
             }
         };
+        save_last_uses(core).await;
         membership::leave(core).await;
         finished
     }
@@ -150,7 +151,11 @@ fn assemble(
         queue_bytes: options.queue_bytes,
     };
     let index = Index::default();
+    let dispatch = Dispatch::new(limits, Arc::clone(&options.clock));
     for (subscription, progress) in snapshot.subscriptions {
+        if let Some(rate) = subscription.rate() {
+            dispatch.set_rate(subscription.no, Some(rate));
+        }
         index.load(subscription, progress);
     }
     Ok(Core {
@@ -164,7 +169,7 @@ fn assemble(
         control: ControlState::new(snapshot.change),
         writer: Writer::new(Tracker::new(joined.watermark, joined.last)),
         writer_task: Mutex::default(),
-        dispatch: Dispatch::new(limits, Arc::clone(&options.clock)),
+        dispatch,
         live_nodes: AtomicUsize::new(1),
         place: AtomicUsize::new(0),
         taking: Mutex::default(),
@@ -188,7 +193,9 @@ async fn take_up(core: &Arc<Core>, joined: &Joined) -> Result<(), Error> {
         tokio::spawn(pump(Arc::clone(core)));
     }
     tokio::spawn(settler(Arc::clone(core)));
+    tokio::spawn(pacer(Arc::clone(core)));
     tokio::spawn(sweep(Arc::clone(core)));
+    tokio::spawn(save_key_uses(Arc::clone(core)));
     if let Some(watermark) = joined.watermark {
         let missing = recover(core, watermark, joined.last).await?;
         if missing > 0 {
@@ -196,6 +203,20 @@ async fn take_up(core: &Arc<Core>, joined: &Joined) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Saves when keys were used since that was last saved. Nothing that a stop is held up for.
+async fn save_last_uses(core: &Core) {
+    if core.fenced.is_cancelled() {
+        return;
+    }
+    let saved = tokio::select! {
+        saved = core.save_key_uses() => saved,
+        () = core.options.clock.sleep(LAST_WRITE) => return,
+    };
+    if let Err(error) = saved {
+        tracing::warn!(%error, "when API keys were last used could not be saved");
+    }
 }
 
 /// Puts what waits in the store where dispatch finds it when it is due.

@@ -8,13 +8,18 @@ use crate::deliver::http::{self, Client};
 use crate::deliver::resolver::{Resolver, SystemResolver};
 use crate::env::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
+use crate::model::Intent;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest timeout and step of a schedule.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The shortest lease: a node must be able to lengthen it several times over a slow network.
 const SHORTEST_LEASE: Duration = Duration::from_millis(500);
 /// The longest name of a node, in bytes.
 const MAX_NODE_NAME_BYTES: usize = 255;
+
+/// The longest origin, in bytes: as long as a host's name can be, with an address's brackets and a port.
+const MAX_ORIGIN_BYTES: usize = 270;
 
 /// Whether events of unregistered types are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,6 +73,16 @@ pub struct Options {
     pub queue_patience: Duration,
     /// A subscription that has had no success for so long while failing is disabled (5 days).
     pub disable_after: Duration,
+    /// How receivers confirm their intent, unless their account says otherwise (`none`).
+    pub intent: Intent,
+    /// A subscription that is not confirmed within this time is removed (24 h).
+    pub intent_timeout: Duration,
+    /// The waits between the attempts of a confirmation: few, since somebody waits for it (5 s, 30 s, 2 min, 10 min).
+    pub intent_retries: Vec<Duration>,
+    /// Who we are to targets that are asked for a grant (`WebHook-Request-Origin`): a host's name (`localhost`).
+    pub origin: String,
+    /// How often a target is asked again for its grant (24 h).
+    pub grant_renewal: Duration,
     /// How often counters and the watermark are saved (1 s).
     pub checkpoint_interval: Duration,
     /// What this node is called among those that share a store; for operators. Empty in a store of its own.
@@ -102,6 +117,11 @@ impl Default for Options {
             queue_bytes: 64 * 1024 * 1024,
             queue_patience: Duration::from_secs(5),
             disable_after: Duration::from_secs(5 * 24 * 3600),
+            intent: Intent::None,
+            intent_timeout: DAY,
+            intent_retries: [5, 30, 120, 600].into_iter().map(Duration::from_secs).collect(),
+            origin: "localhost".to_owned(),
+            grant_renewal: DAY,
             checkpoint_interval: Duration::from_secs(1),
             node_name: String::new(),
             lease: Duration::from_secs(10),
@@ -130,17 +150,27 @@ impl Options {
             ("queue_patience", self.queue_patience),
             ("checkpoint_interval", self.checkpoint_interval),
             ("lease", self.lease),
+            ("intent_timeout", self.intent_timeout),
+            ("grant_renewal", self.grant_renewal),
         ];
         let none = durations.into_iter().find(|(_, value)| value.is_zero()).map(|(name, _)| name);
         let long = durations.into_iter().find(|(_, value)| *value > LONGEST).map(|(name, _)| name);
-        let long = long
-            .or_else(|| self.retry.schedule.iter().any(|step| *step > LONGEST).then_some("retry.schedule"));
+        let schedules = [("retry.schedule", &self.retry.schedule), ("intent_retries", &self.intent_retries)];
+        let too_long = |(name, steps): (_, &Vec<_>)| steps.iter().any(|step| *step > LONGEST).then_some(name);
+        let long = long.or_else(|| schedules.into_iter().find_map(too_long));
         match zero.or(none) {
             Some(name) => Err(Error::field(name, "must be more than zero")),
             None if long.is_some() => Err(Error::field(long.unwrap_or_default(), "must be at most 30d")),
             None if self.lease < SHORTEST_LEASE => Err(Error::field("lease", "must be at least 500ms")),
             None if self.node_name.len() > MAX_NODE_NAME_BYTES => {
                 Err(Error::field("node_name", format!("must be at most {MAX_NODE_NAME_BYTES} bytes")))
+            }
+            None if self.origin.is_empty()
+                || self.origin.len() > MAX_ORIGIN_BYTES
+                || !self.origin.bytes().all(|b| b.is_ascii_graphic()) =>
+            {
+                let message = format!("must be 1 to {MAX_ORIGIN_BYTES} visible ASCII characters");
+                Err(Error::field("origin", message))
             }
             None if !(0.0..=1.0).contains(&self.retry.jitter) => {
                 Err(Error::field("retry.jitter", "must be from 0 to 1"))

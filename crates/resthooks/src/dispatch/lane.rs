@@ -103,6 +103,8 @@ pub(crate) struct Lane {
     pub settling: Settling,
     /// Whether it waits for its turn to send.
     pub ready_listed: bool,
+    /// Under which moment it stands among the lanes that wait for their pace.
+    pub parked: Option<Duration>,
     /// Nothing is sent until the control plane has said what becomes of it (410).
     pub stopped: bool,
     /// Deliveries in the store that wait (scheduled or held).
@@ -130,6 +132,7 @@ impl Lane {
             touched: HashSet::new(),
             settling: Settling::Done,
             ready_listed: false,
+            parked: None,
             stopped: false,
             waiting: 0,
         }

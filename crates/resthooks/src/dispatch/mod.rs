@@ -5,6 +5,7 @@
 //! what is due, and `runner`, which makes attempts.
 
 mod lane;
+mod pace;
 mod pump;
 mod queue;
 mod runner;
@@ -13,6 +14,7 @@ mod state;
 mod tests;
 
 pub(crate) use lane::Job;
+pub(crate) use pace::{Pace, pacer};
 pub(crate) use pump::{pump, settler, sweep};
 pub(crate) use queue::{Claim, Dispatch, Limits};
 pub(crate) use runner::{attempt_now, note_health, start_runners, unsent};

@@ -37,6 +37,8 @@ pub(crate) struct Dispatch {
     pub due_changed: Notify,
     /// Something is to be settled.
     pub settle_changed: Notify,
+    /// A lane waits for its pace.
+    pub pace_changed: Notify,
     /// Nothing is in flight any more.
     pub idle: Notify,
 }
@@ -77,19 +79,28 @@ impl Dispatch {
             send_until: AtomicU64::new(u64::MAX),
             due_changed: Notify::new(),
             settle_changed: Notify::new(),
+            pace_changed: Notify::new(),
             idle: Notify::new(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.paces.is_empty() {
+            state.paces.set_now(self.clock.monotonic());
+        }
+        state
     }
 
     /// Lets go of the queues, and wakes the pump if there is something for it.
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
         let due = std::mem::take(&mut state.due_grew);
         let settle = std::mem::take(&mut state.settle_grew);
+        let paced = std::mem::take(&mut state.paces.grew);
         drop(state);
+        if paced {
+            self.pace_changed.notify_one();
+        }
         if due {
             self.due_changed.notify_one();
         }
@@ -118,6 +129,7 @@ impl Dispatch {
             state.fresh_bytes += bytes;
             state.list_ready(no);
         }
+        self.unlock(state);
         overflow
     }
 
@@ -136,7 +148,13 @@ impl Dispatch {
 
     /// The next delivery to send, counted as in flight from now on.
     pub(crate) fn next(&self) -> Option<(SubscriptionNo, Job)> {
-        self.has_lease().then(|| self.lock().next(self.limits.in_flight)).flatten()
+        if !self.has_lease() {
+            return None;
+        }
+        let mut state = self.lock();
+        let next = state.next(self.limits.in_flight);
+        self.unlock(state);
+        next
     }
 
     /// An attempt has ended; `reached` tells whether the target could be reached, when it was tried. Gives the next
@@ -375,6 +393,43 @@ impl Dispatch {
         state.queued -= stale.len();
         state.fresh_bytes -= stale.iter().map(|(_, job)| job.bytes()).sum::<usize>();
         stale
+    }
+
+    /// How many requests a minute a subscription's target allows, `None` for any. Holds from now on.
+    pub(crate) fn set_rate(&self, no: SubscriptionNo, per_minute: Option<u32>) {
+        let mut state = self.lock();
+        // Without any rates until now nobody has looked at the clock.
+        state.paces.set_now(self.clock.monotonic());
+        if state.paces.set(no, per_minute) {
+            state.list_ready(no);
+        }
+        self.unlock(state);
+    }
+
+    /// How many nodes send, and share the rates.
+    pub(crate) fn set_nodes(&self, nodes: usize) {
+        let mut state = self.lock();
+        if state.paces.set_nodes(nodes) {
+            let waiting = state.paces.take_waiting();
+            state.resume(waiting);
+        }
+        self.unlock(state);
+    }
+
+    /// Takes the target's next turn for a request by hand, when it comes within `longest`: how long that is to wait; as an
+    /// error when it is longer.
+    pub(crate) fn reserve(&self, no: SubscriptionNo, longest: Duration) -> Result<Duration, Duration> {
+        self.lock().paces.reserve(no, longest)
+    }
+
+    /// Brings lanes back whose pace allows the next request; how long until there is another one.
+    pub(crate) fn resume_paced(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        let come = state.paces.come();
+        state.resume(come);
+        let wait = state.paces.wait();
+        self.unlock(state);
+        wait
     }
 
     /// Opens or shuts the gate: while it is shut, nothing new is sent.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::lane::{Job, Lane, Settling};
+use super::pace::Paces;
 use super::queue::Due;
 use crate::model::{AccountId, DeliveryStatus, NodeNo, SubscriptionNo, Timestamp};
 use crate::store::{LeaseDue, Record};
@@ -42,6 +43,8 @@ pub(super) struct State {
     pub(super) fresh_bytes: usize,
     pub(super) late_bytes: usize,
     pub(super) waiting: u64,
+    /// What each target is allowed.
+    pub(super) paces: Paces,
     /// Nothing new is sent while too many records wait to be written.
     pub(super) gate_shut: bool,
     pub(super) closed: bool,
@@ -77,8 +80,9 @@ impl State {
         while passed < self.ring.len().min(LOOKS) {
             let id = self.ring.pop_front()?;
             let Some(account) = self.accounts.get_mut(&id) else { continue };
-            let taken =
-                if account.in_flight < allowed { take_from(account, &mut self.lanes, spared) } else { None };
+            let taken = (account.in_flight < allowed)
+                .then(|| take_from(account, &mut self.lanes, &mut self.paces, spared))
+                .flatten();
             account.listed = !account.ready.is_empty();
             if account.listed {
                 self.ring.push_back(id);
@@ -91,6 +95,8 @@ impl State {
                 self.suspect_in_flight += usize::from(suspect);
                 self.queued -= 1;
                 self.count_out(&job);
+                self.paces.take(no);
+                self.list_ready(no);
                 return Some((no, job));
             }
         }
@@ -180,12 +186,23 @@ impl State {
         Due::Lease(LeaseDue { node, subscription: no, now, limit, except })
     }
 
+    /// Looks again at lanes that waited for their pace.
+    pub(super) fn resume(&mut self, parked: Vec<SubscriptionNo>) {
+        for no in parked {
+            if let Some(lane) = self.lanes.get_mut(&no) {
+                lane.parked = None;
+            }
+            self.list_ready(no);
+        }
+    }
+
     /// Puts a lane among those with something to send, if it has and is not there.
     pub(super) fn list_ready(&mut self, no: SubscriptionNo) {
         let Some(lane) = self.lanes.get_mut(&no) else { return };
-        if lane.ready_listed || !lane.can_send() {
+        if lane.ready_listed || !lane.can_send() || self.paces.park(no, lane) {
             return;
         }
+        self.paces.unpark(no, lane);
         lane.ready_listed = true;
         let account = self.accounts.entry(lane.account.clone()).or_default();
         account.ready.push_back(no);
@@ -230,24 +247,27 @@ impl State {
     }
 
     pub(super) fn forget_if_idle(&mut self, no: SubscriptionNo) {
-        if self.lanes.get(&no).is_some_and(Lane::is_idle) {
+        if let Some(lane) = self.lanes.get_mut(&no).filter(|lane| lane.is_idle()) {
+            self.paces.unpark(no, lane);
             self.lanes.remove(&no);
         }
     }
 }
 
 /// The next delivery of an account: its lanes take turns. With `spared`, lanes whose target was not reached are passed
-/// over. The flag says whether the lane is such a one.
+/// over. The flag says whether the lane is such a one. The lane is to be listed again.
 fn take_from(
     account: &mut Account,
     lanes: &mut HashMap<SubscriptionNo, Lane>,
+    paces: &mut Paces,
     spared: bool,
 ) -> Option<(SubscriptionNo, Job, bool)> {
     for _ in 0..account.ready.len() {
         let no = account.ready.pop_front()?;
         let Some(lane) = lanes.get_mut(&no) else { continue };
         lane.ready_listed = false;
-        if !lane.can_send() {
+        // Its turn may have been taken by hand since it was listed.
+        if !lane.can_send() || paces.park(no, lane) {
             continue;
         }
         if spared && lane.is_suspect {
@@ -259,10 +279,6 @@ fn take_from(
         lane.in_flight += 1;
         lane.suspect_in_flight += usize::from(lane.is_suspect);
         account.in_flight += 1;
-        if lane.can_send() {
-            lane.ready_listed = true;
-            account.ready.push_back(no);
-        }
         return Some((no, job, lane.is_suspect));
     }
     None

@@ -234,3 +234,118 @@ fn nothing_is_sent_once_the_lease_is_over() {
     dispatch.send_until(until + Duration::from_secs(10));
     assert_eq!(in_flight(&dispatch), [1, 1]);
 }
+
+/// A clock, and queues that know it.
+fn timed() -> (Arc<ManualClock>, Dispatch) {
+    let clock = Arc::new(ManualClock::new(NOW));
+    let dispatch = Dispatch::new(limits(), Arc::clone(&clock) as _);
+    (clock, dispatch)
+}
+
+/// Sends and finishes all that may be sent now.
+fn sent(dispatch: &Dispatch) -> Vec<i64> {
+    let all = in_flight(dispatch);
+    all.iter().for_each(|no| drop(dispatch.finish(SubscriptionNo(*no), Some(true))));
+    all
+}
+
+#[test]
+fn a_target_gets_no_more_a_minute_than_it_allows_and_others_do_not_wait_for_it() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(60));
+    push(&dispatch, 1, "a", 100);
+    push(&dispatch, 2, "a", 3);
+    assert_eq!(in_flight(&dispatch), [1, 2, 2, 2]);
+    (1..=2).for_each(|no| drop(dispatch.finish(SubscriptionNo(no), Some(true))));
+    let mut count = 1;
+    for _ in 0..59 {
+        let wait = dispatch.resume_paced().unwrap();
+        assert_eq!(wait, Duration::from_secs(1));
+        clock.advance(wait - Duration::from_millis(1));
+        assert_eq!(dispatch.resume_paced(), Some(Duration::from_millis(1)));
+        assert!(dispatch.next().is_none());
+        clock.advance(Duration::from_millis(1));
+        dispatch.resume_paced();
+        count += sent(&dispatch).len();
+    }
+    assert_eq!(count, 60);
+}
+
+#[test]
+fn a_pace_outlives_its_idle_lane() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(60));
+    let mut count = 0;
+    for seq in 0..100 {
+        dispatch.push(vec![(SubscriptionNo(1), 4, job("a", seq))]);
+        dispatch.resume_paced();
+        count += sent(&dispatch).len();
+        clock.advance(Duration::from_millis(100));
+    }
+    assert_eq!(count, 10, "in ten seconds");
+}
+
+#[test]
+fn another_rate_holds_at_once_and_none_lifts_it() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(1));
+    push(&dispatch, 1, "a", 40);
+    assert_eq!(sent(&dispatch).len(), 1);
+    assert_eq!(dispatch.resume_paced(), Some(Duration::from_secs(60)));
+    dispatch.set_rate(SubscriptionNo(1), Some(120));
+    assert!(dispatch.resume_paced().unwrap() <= Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
+    dispatch.resume_paced();
+    assert_eq!(sent(&dispatch).len(), 1);
+    dispatch.set_rate(SubscriptionNo(1), None);
+    assert_eq!(dispatch.resume_paced(), None);
+    assert_eq!(in_flight(&dispatch).len(), 8, "as many as an unknown target gets at once");
+}
+
+#[test]
+fn nodes_that_come_slow_each_down_and_nodes_that_go_are_made_up_for() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(60));
+    dispatch.set_nodes(3);
+    push(&dispatch, 1, "a", 10);
+    assert_eq!(sent(&dispatch).len(), 1);
+    assert_eq!(dispatch.resume_paced(), Some(Duration::from_secs(3)));
+    clock.advance(Duration::from_secs(3));
+    dispatch.resume_paced();
+    assert_eq!(sent(&dispatch).len(), 1);
+    dispatch.set_nodes(1);
+    clock.advance(Duration::from_secs(3));
+    dispatch.resume_paced();
+    assert_eq!(sent(&dispatch).len(), 1);
+    assert_eq!(dispatch.resume_paced(), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_request_by_hand_takes_the_lanes_turn() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(60));
+    push(&dispatch, 1, "a", 10);
+    let longest = Duration::from_secs(5);
+    assert_eq!(dispatch.reserve(SubscriptionNo(1), longest), Ok(Duration::ZERO));
+    assert!(dispatch.next().is_none(), "it was listed, and its turn was taken since");
+    assert_eq!(dispatch.reserve(SubscriptionNo(1), longest), Ok(Duration::from_secs(1)));
+    assert_eq!(dispatch.resume_paced(), Some(Duration::from_secs(1)), "when it first looked");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(dispatch.resume_paced(), Some(Duration::from_secs(1)));
+    assert!(dispatch.next().is_none());
+    clock.advance(Duration::from_secs(1));
+    dispatch.resume_paced();
+    assert_eq!(sent(&dispatch), [1]);
+}
+
+#[test]
+fn what_waits_for_its_pace_goes_to_the_store_like_any_other() {
+    let (clock, dispatch) = timed();
+    dispatch.set_rate(SubscriptionNo(1), Some(60));
+    push(&dispatch, 1, "a", 10);
+    assert_eq!(sent(&dispatch).len(), 1);
+    assert_eq!(dispatch.take_stale(Duration::ZERO).len(), 9);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(dispatch.resume_paced(), None);
+    assert!(dispatch.next().is_none() && dispatch.counts().queued == 0);
+}

@@ -76,6 +76,7 @@ async fn lengthened(core: &Arc<Core>, held: &mut Held, asked: Duration, renewed:
     held.well = true;
     core.dispatch.send_until(asked + lease);
     core.live_nodes.store(renewed.live.max(1), Ordering::Relaxed);
+    core.dispatch.set_nodes(renewed.live.max(1));
     core.place.store(renewed.place, Ordering::Relaxed);
     start_runners(core);
     if held.is_free(renewed.orphans).await {

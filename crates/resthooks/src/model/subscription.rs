@@ -181,6 +181,12 @@ impl Subscription {
         let first = matching.next()?;
         if first.is_exact() { Some(first) } else { Some(matching.find(|p| p.is_exact()).unwrap_or(first)) }
     }
+
+    /// The most requests a minute that its target allows; any number when absent.
+    #[must_use]
+    pub fn rate(&self) -> Option<u32> {
+        self.grant.as_ref().and_then(|grant| grant.per_minute)
+    }
 }
 
 /// How a subscription's deliveries have fared.
