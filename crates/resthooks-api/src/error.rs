@@ -16,6 +16,9 @@ impl From<Error> for Problem {
             }
             Error::NotFound => Self::not_found(),
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::TooSoon { code, retry_after, detail } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_retry_after(retry_after)
+            }
             Error::TooLarge { field, limit } => {
                 let message = format!("must be at most {limit} bytes");
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("{field} {message}"))
@@ -55,19 +58,25 @@ mod tests {
     #[test]
     fn each_error_has_its_status() {
         let unavailable = Error::Unavailable { retry_after: Duration::from_millis(1200), detail: "x".into() };
+        let too_soon = Error::TooSoon {
+            code: "asked_too_soon",
+            retry_after: Duration::from_secs(5),
+            detail: "x".into(),
+        };
         for (error, status) in [
             (Error::field("a", "b"), 422),
             (Error::UnknownEventType { field: "event".into(), name: "a.b".into() }, 422),
             (Error::NotFound, 404),
             (Error::Conflict { code: "already_exists", detail: "x".into() }, 409),
             (Error::TooLarge { field: "data".into(), limit: 1 }, 413),
+            (too_soon, 429),
             (unavailable, 503),
             (Error::Internal("secret path".into()), 500),
         ] {
             let response = Problem::from(error).into_response();
             assert_eq!(response.status().as_u16(), status);
             assert_eq!(response.headers()["content-type"], "application/problem+json");
-            assert_eq!(response.headers().get("retry-after").is_some(), status == 503);
+            assert_eq!(response.headers().get("retry-after").is_some(), matches!(status, 429 | 503));
         }
     }
 

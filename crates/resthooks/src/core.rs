@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
-use crate::control::ControlState;
+use crate::control::{ControlState, IntentState};
 use crate::deliver::http::Client;
 use crate::dispatch::{Dispatch, unsent};
 use crate::error::Error;
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub stats: Arc<Stats>,
     /// Orders the control plane's changes to subscriptions.
     pub control: ControlState,
+    /// Confirmations that this node is about.
+    pub intent: IntentState,
     pub writer: Writer,
     /// Its loop, to be waited for at a stop.
     pub writer_task: Mutex<Option<JoinHandle<()>>>,

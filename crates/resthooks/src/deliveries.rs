@@ -11,14 +11,17 @@ use crate::core::Core;
 use crate::dispatch::{Claim, Job, attempt_now, note_health};
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
+use crate::index::Live;
 use crate::ingest::Recorded;
 use crate::limits::MAX_PAGE;
 use crate::model::{
     AccountId, Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, Event, EventId, EventName,
-    EventSeq, Match, SequencedEvent, SubscriptionId, SubscriptionNo, Timestamp, Uid,
+    EventSeq, Match, SequencedEvent, SubscriptionId, SubscriptionNo, SubscriptionStatus, Timestamp, Uid,
 };
 use crate::store::{self, Backlog, Claimed, DeliveryFilter, Page, Record};
 
+/// A request by hand waits so long for a turn that its target has granted.
+const LONGEST_TURN: Duration = Duration::from_secs(5);
 /// A delivery that is recorded again each time it is read is shown as it is after so many.
 const READ_AGAIN: usize = 3;
 
@@ -95,23 +98,26 @@ impl Hooks {
     }
 
     /// Makes one attempt now and answers when it has ended. A success ends the delivery; a failure changes nothing
-    /// but the list of attempts.
+    /// but the list of attempts. It takes one of the turns that the target has granted, and waits for it for a moment.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`]: `delivery_in_flight`, or `subscription_ended`.
+    /// [`Error::NotFound`]; [`Error::Conflict`]: `delivery_in_flight`, `subscription_ended` or `subscription_pending`;
+    /// [`Error::TooSoon`] (`rate_granted`) when the target's next turn is not soon.
     pub async fn retry_delivery(
         &self,
         scope: &Scope,
         id: DeliveryId,
     ) -> Result<(Delivery, Vec<Attempt>), Error> {
         let found = self.find(scope, id).await?;
-        if self.core().index.get(found.delivery.key.subscription).is_none() {
+        let live = self.core().index.get(found.delivery.key.subscription).ok_or_else(|| {
             let detail = "the subscription of this delivery has ended".to_owned();
-            return Err(Error::Conflict { code: "subscription_ended", detail });
-        }
+            Error::Conflict { code: "subscription_ended", detail }
+        })?;
         if found.delivery.status == DeliveryStatus::Pending {
             return Err(in_flight());
         }
+        is_confirmed(&live)?;
+        self.core().turn(&live).await?;
         // In a task of its own: an attempt that was made is recorded although the caller has gone away.
         let core = Arc::clone(&self.core());
         let task = tokio::spawn(async move { retry_claimed(&core, found).await });
@@ -135,15 +141,21 @@ impl Hooks {
         Ok(self.find(scope, id).await?.delivery)
     }
 
-    /// Sends one test event to a subscription now, whatever its status, and answers what came of it. Nothing is
-    /// stored.
+    /// Sends one test event to a subscription now, though it may be paused or disabled, and answers what came of it.
+    /// Nothing is stored. It takes one of the turns that the target has granted, and waits for it for a moment.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Conflict`] (`subscription_pending`): nothing is sent before the target has confirmed
+    /// that it wants hooks; [`Error::TooSoon`] (`rate_granted`) when the target's next turn is not soon.
     pub async fn ping(&self, scope: &Scope, id: SubscriptionId) -> Result<Attempt, Error> {
         let stored = self.core().store.subscription(id).await?.ok_or(Error::NotFound)?;
         scope.check(&stored.account)?;
         let live = self.core().index.get(stored.no).ok_or(Error::NotFound)?;
+        is_confirmed(&live)?;
+        self.core().turn(&live).await?;
+        // It may have another target by now.
+        let live = self.core().index.get(stored.no).ok_or(Error::NotFound)?;
+        is_confirmed(&live)?;
         let now = self.core().options.clock.now();
         let uid = Uid::new(now, self.core().options.random.u128());
         let event = Event {
@@ -198,6 +210,15 @@ impl Found {
     fn is_waiting(&self) -> bool {
         matches!(self.delivery.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
     }
+}
+
+/// Nothing is sent before a target has confirmed that it wants hooks, not even by hand.
+fn is_confirmed(live: &Live) -> Result<(), Error> {
+    if live.subscription.status != SubscriptionStatus::Pending {
+        return Ok(());
+    }
+    let detail = "the subscription is pending: nothing is sent before its target has confirmed".to_owned();
+    Err(Error::Conflict { code: "subscription_pending", detail })
 }
 
 fn in_flight() -> Error {
@@ -262,6 +283,10 @@ async fn retry_claimed(core: &Arc<Core>, found: Found) -> Result<(), Error> {
         core.put_back(&found.delivery);
         return Err(Error::NotFound);
     };
+    if let Err(pending) = is_confirmed(&live) {
+        core.put_back(&found.delivery);
+        return Err(pending);
+    }
     if !core.dispatch.has_lease() {
         core.put_back(&found.delivery);
         return Err(store::Error::Unavailable("this node's lease has run out".to_owned()).into());
@@ -310,6 +335,20 @@ async fn write(core: &Core, record: Record, was_waiting: bool) -> Result<(), Err
 }
 
 impl Core {
+    /// Takes one of the turns that a target has granted for a request by hand, and waits for it.
+    async fn turn(&self, live: &Live) -> Result<(), Error> {
+        let wait = self.dispatch.reserve(live.subscription.no, LONGEST_TURN).map_err(|retry_after| {
+            let rate = live.subscription.rate().unwrap_or_default();
+            let detail =
+                format!("the target has granted {rate} requests a minute, and these are taken for now");
+            Error::TooSoon { code: "rate_granted", retry_after, detail }
+        })?;
+        if !wait.is_zero() {
+            self.options.clock.sleep(wait).await;
+        }
+        Ok(())
+    }
+
     /// A delivery that waited with another node waits with this one now: its lane knows of it, whatever comes of the
     /// claim.
     fn adopt(&self, delivery: &Delivery, cap: usize) {

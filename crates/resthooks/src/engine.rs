@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
-use crate::control::{ControlState, resume_deletions, save_key_uses};
+use crate::control::{ControlState, IntentState, confirm, resume_deletions, save_key_uses};
 use crate::core::Core;
 use crate::dispatch::{Dispatch, Limits, pacer, pump, settler, sweep};
 use crate::error::Error;
@@ -63,6 +63,11 @@ impl Hooks {
                 () = &mut deadline => break false,
             }
         };
+        let finished = finished
+            && tokio::select! {
+                () = core.intent.is_idle() => true,
+                () = &mut deadline => false,
+            };
         core.stopping.cancel();
         core.writer.end();
         let writer = core.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -167,6 +172,7 @@ fn assemble(
         index,
         stats,
         control: ControlState::new(snapshot.change),
+        intent: IntentState::default(),
         writer: Writer::new(Tracker::new(joined.watermark, joined.last)),
         writer_task: Mutex::default(),
         dispatch,
@@ -195,6 +201,7 @@ async fn take_up(core: &Arc<Core>, joined: &Joined) -> Result<(), Error> {
     tokio::spawn(settler(Arc::clone(core)));
     tokio::spawn(pacer(Arc::clone(core)));
     tokio::spawn(sweep(Arc::clone(core)));
+    tokio::spawn(confirm(Arc::clone(core)));
     tokio::spawn(save_key_uses(Arc::clone(core)));
     if let Some(watermark) = joined.watermark {
         let missing = recover(core, watermark, joined.last).await?;

@@ -46,6 +46,16 @@ pub enum Error {
         /// What contradicts what.
         detail: String,
     },
+    /// Not so soon again. `code` is a stable snake_case word.
+    #[error("{detail}")]
+    TooSoon {
+        /// A stable snake_case word, such as `asked_too_soon`.
+        code: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+        /// What it is too soon for.
+        detail: String,
+    },
     /// A field is larger than allowed.
     #[error("{field} is larger than {limit} bytes")]
     TooLarge {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::control::Agenda;
 use crate::deliver::Prepared;
 use crate::model::{AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo};
 use crate::store::Shift;
@@ -56,6 +57,8 @@ pub(crate) struct Index {
     maps: RwLock<Maps>,
     /// Whether any counters may have changed since they were last taken.
     dirty: AtomicBool,
+    /// When which of them has to be asked for its intent.
+    pub agenda: Agenda,
 }
 
 impl Index {
@@ -72,6 +75,7 @@ impl Index {
     fn insert(&self, subscription: Subscription, progress: Option<Progress>) {
         let no = subscription.no;
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        self.agenda.note(&subscription);
         let former = maps.live.remove(&no);
         if let Some(former) = &former {
             maps.unlist(&former.subscription);
@@ -88,6 +92,14 @@ impl Index {
         maps.list(&subscription);
         let prepared = Prepared::new(&subscription);
         maps.live.insert(no, Arc::new(Live { subscription, prepared, counters }));
+    }
+
+    /// What was taken from the agenda is there again, as its subscription stands now.
+    pub(crate) fn look_again(&self, no: SubscriptionNo) {
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(live) = maps.live.get(&no) {
+            self.agenda.note(&live.subscription);
+        }
     }
 
     /// The subscription as it stands now; `None` when it has ended.

@@ -40,8 +40,8 @@ mod membership;
 mod options;
 
 pub use control::{
-    Admitted, EventTypeInput, KeyInput, KeyRefused, NewKey, NewSubscription, SubscriptionChange,
-    SubscriptionView,
+    Admitted, EventTypeInput, IntentChoice, KeyInput, KeyRefused, NewKey, NewSubscription,
+    SubscriptionChange, SubscriptionView,
 };
 pub use deliveries::DeliveryQuery;
 pub use error::{Error, FieldError};

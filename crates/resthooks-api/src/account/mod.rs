@@ -3,6 +3,7 @@
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod put;
 mod resource;
 
 use utoipa_axum::routes;
@@ -10,5 +11,5 @@ use utoipa_axum::routes;
 use crate::router::Routes;
 
 pub(crate) fn routes() -> Vec<Routes> {
-    vec![routes!(list::list), routes!(get::get, delete::delete)]
+    vec![routes!(list::list), routes!(get::get, put::put, delete::delete)]
 }

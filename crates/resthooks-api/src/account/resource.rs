@@ -1,6 +1,6 @@
 //! What an account looks like.
 
-use resthooks::model::{AccountId, Timestamp};
+use resthooks::model::{AccountId, Intent, Timestamp};
 use resthooks::store::AccountSummary;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,11 +21,15 @@ pub(crate) struct Resource {
     events: u64,
     /// Its API keys.
     api_keys: u64,
+    /// How its targets confirm that their owners want hooks; `null` for the server's own policy.
+    #[schema(value_type = Option<String>, required = true, example = "echo")]
+    intent: Option<&'static str>,
 }
 
 impl From<AccountSummary> for Resource {
     fn from(summary: AccountSummary) -> Self {
-        let AccountSummary { id, created_at, subscriptions, events, api_keys, settings: _ } = summary;
-        Self { id, created_at, subscriptions, events, api_keys }
+        let AccountSummary { id, created_at, subscriptions, events, api_keys, settings } = summary;
+        let intent = settings.intent.map(Intent::as_str);
+        Self { id, created_at, subscriptions, events, api_keys, intent }
     }
 }

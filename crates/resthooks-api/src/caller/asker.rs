@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Extensions, Method};
-use resthooks::model::{Access, AccountId, Actor, KeyScope};
-use resthooks::{Admitted, Hooks, Scope};
+use resthooks::model::{Access, AccountId, Actor, Intent, KeyScope};
+use resthooks::{Admitted, Hooks, IntentChoice, Scope};
 
 use super::{Caller, Identity};
 use crate::api::{Api, Callers};
@@ -131,6 +131,14 @@ impl Asker {
     /// Whether nothing is withheld of what its account, or the provider, may do.
     pub(super) fn is_unlimited(&self) -> bool {
         self.access == Access::Full
+    }
+
+    /// A policy that the caller asks for.
+    pub(crate) const fn chooses(&self, intent: Intent) -> IntentChoice {
+        match self.whose {
+            Caller::Provider => IntentChoice::Provider(intent),
+            Caller::Consumer(_) => IntentChoice::Consumer(intent),
+        }
     }
 
     /// What the caller may see, narrowed to the account that the request names, if it names one. A consumer that

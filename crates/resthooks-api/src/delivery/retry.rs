@@ -9,7 +9,7 @@ use crate::answer;
 use crate::body::{NoFields, OptionalJsonBody};
 use crate::caller::Asker;
 use crate::id::Id;
-use crate::openapi::Conflict;
+use crate::openapi::{Conflict, TooSoon};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::subscription::AccountQuery;
@@ -18,11 +18,12 @@ use crate::subscription::AccountQuery;
 ///
 /// Makes one attempt now and answers when it has ended. A success ends the delivery; a failure adds an attempt and
 /// changes nothing else: the automatic schedule goes on as it was. 409 when it is in flight
-/// (`delivery_in_flight`), or when its subscription has ended (`subscription_ended`).
+/// (`delivery_in_flight`), or when its subscription has ended (`subscription_ended`) or is not confirmed
+/// (`subscription_pending`); 429 when the target has granted a rate that is used up (`rate_granted`).
 #[utoipa::path(
     post, path = "/delivery/{id}/retry/", operation_id = "retry_delivery", tag = "delivery",
     params(("id" = String, Path, description = "The delivery's id."), AccountQuery),
-    responses((status = 200, description = "The delivery after the attempt.", body = Whole<'static>), Conflict),
+    responses((status = 200, description = "The delivery after the attempt.", body = Whole<'static>), Conflict, TooSoon),
 )]
 pub(crate) async fn retry(
     asker: Asker,

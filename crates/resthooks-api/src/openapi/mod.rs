@@ -4,4 +4,4 @@ mod document;
 mod refusals;
 
 pub(crate) use document::{document, operations};
-pub(crate) use refusals::{Conflict, ForProvider};
+pub(crate) use refusals::{Conflict, ForProvider, TooSoon};

@@ -36,6 +36,17 @@ impl IntoResponses for Conflict {
     }
 }
 
+/// The operation may be asked for too often.
+pub(crate) struct TooSoon;
+
+impl IntoResponses for TooSoon {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let response =
+            refusal("Not so soon again; see `code`.").header("Retry-After", Header::default()).build();
+        BTreeMap::from([("429".to_owned(), response.into())])
+    }
+}
+
 /// Adds the refusals that follow from what the operation takes.
 pub(super) fn add(operation: &mut Operation) {
     let mut add = |status: &str, response: ResponseBuilder| {

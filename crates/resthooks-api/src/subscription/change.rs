@@ -16,7 +16,8 @@ use crate::query::Query;
 
 /// Change some of a subscription's settings
 ///
-/// What is left out stays; `null` clears what can be cleared.
+/// What is left out stays; `null` clears what can be cleared. With another target, or another `intent`, the target has to
+/// confirm its intent again: until then the subscription is `pending`, and what waits is held.
 #[utoipa::path(
     patch, path = "/subscription/{id}/", operation_id = "change_subscription", tag = "subscription",
     params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
@@ -34,6 +35,7 @@ pub(crate) async fn change(
     let present = asker.hooks.subscription(&scope, id).await?;
     // What was judged against the present one must not be done to another one.
     let version = input.refers_to_present().then_some(present.subscription.version);
-    let view = asker.hooks.change_subscription(&scope, id, input.into_change(&present)?, version).await?;
+    let view =
+        asker.hooks.change_subscription(&scope, id, input.into_change(&present, &asker)?, version).await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
 }

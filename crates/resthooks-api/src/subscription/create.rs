@@ -16,7 +16,8 @@ use crate::query::Query;
 /// Subscribe
 ///
 /// Every call makes a subscription of its own, also for an event and a target that another one has already. The
-/// answer holds its secret, which is not shown again when the subscription is read.
+/// answer holds its secret, which is not shown again when the subscription is read. Where its target has to confirm its
+/// intent, it is `pending`, and its target is being asked while this is answered.
 #[utoipa::path(
     post, path = "/subscription/", operation_id = "create_subscription", tag = "subscription",
     params(AccountQuery),
@@ -35,7 +36,7 @@ pub(crate) async fn create(
     JsonBody(input): JsonBody<Input>,
 ) -> Result<Response, Problem> {
     let account = asker.account(input.account.as_value().cloned(), query.account);
-    let (account, new) = match (account, input.into_new()) {
+    let (account, new) = match (account, input.into_new(&asker)) {
         (Ok(account), Ok(new)) => (account, new),
         (Err(problem), Err(other)) => return Err(problem.and(other)),
         (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),

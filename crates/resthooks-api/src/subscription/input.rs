@@ -6,9 +6,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::headers::{carries_mask, unmasked};
-use super::members::{Intent, Patterns, Payload};
+use super::members::{Patterns, Payload, Policy};
 use super::read_only::differing;
 use crate::body::{Given, Headers, NotYet, Object, Value};
+use crate::caller::Asker;
 use crate::problem::Problem;
 
 /// What a subscription is created from (`target_url` and `event` or `events` needed), replaced with (likewise; what
@@ -76,10 +77,11 @@ pub(crate) struct Input {
     #[schema(value_type = Option<String>, write_only)]
     #[serde(default)]
     secret: Given<Secret>,
-    /// How the receiver's intent is confirmed: `none`.
-    #[schema(value_type = Option<String>, example = "none")]
+    /// How the target confirms that its owner wants hooks, before any is sent: `none`, `echo`, `challenge` or `options`.
+    /// As it is set for the account when left out. A consumer may choose one where none is set, the provider any.
+    #[schema(value_type = Option<String>, example = "echo")]
     #[serde(default)]
-    intent: Given<Intent>,
+    intent: Given<Policy>,
     /// The most requests in flight to this target at once, 1 to 256.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 256)]
     #[serde(default)]
@@ -125,6 +127,10 @@ pub(crate) struct Input {
     #[schema(value_type = Option<String>, read_only)]
     #[serde(default)]
     pub(super) status_reason: Given<Value>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<String>, format = DateTime, read_only)]
+    #[serde(default)]
+    pub(super) intent_confirmed_at: Given<Timestamp>,
     /// Ours to set.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
@@ -157,26 +163,34 @@ pub(crate) struct Input {
 
 impl Input {
     /// For a new subscription.
-    pub(crate) fn into_new(self) -> Result<NewSubscription, Problem> {
+    pub(crate) fn into_new(self, asker: &Asker) -> Result<NewSubscription, Problem> {
         let mut errors = Vec::new();
         for (field, given) in self.identity().into_iter().chain(self.observations()) {
             if !given.is_absent() {
                 errors.push(FieldError::new(field, "is read-only: must be left out"));
             }
         }
-        self.whole(None, errors)
+        self.whole(None, asker, errors)
     }
 
     /// In place of the settings of the present one.
-    pub(crate) fn into_replacement(self, present: &SubscriptionView) -> Result<NewSubscription, Problem> {
+    pub(crate) fn into_replacement(
+        self,
+        present: &SubscriptionView,
+        asker: &Asker,
+    ) -> Result<NewSubscription, Problem> {
         let mut errors = self.account_kept(present);
         // What changes with every delivery may have changed since it was read: it is let pass whatever it says.
         differing(&self.identity(), present, &mut errors);
-        self.whole(Some(present), errors)
+        self.whole(Some(present), asker, errors)
     }
 
     /// Some of the present one's settings.
-    pub(crate) fn into_change(self, present: &SubscriptionView) -> Result<SubscriptionChange, Problem> {
+    pub(crate) fn into_change(
+        self,
+        present: &SubscriptionView,
+        asker: &Asker,
+    ) -> Result<SubscriptionChange, Problem> {
         let mut errors = self.account_kept(present);
         differing(&self.identity(), present, &mut errors);
         differing(&self.observations(), present, &mut errors);
@@ -200,6 +214,7 @@ impl Input {
             headers,
             max_in_flight: self.max_in_flight.clearable(),
             secret: self.secret.value(),
+            intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),
         };
         if errors.is_empty() { Ok(change) } else { Err(Problem::invalid(errors)) }
     }
@@ -213,6 +228,7 @@ impl Input {
     fn whole(
         self,
         present: Option<&SubscriptionView>,
+        asker: &Asker,
         mut errors: Vec<FieldError>,
     ) -> Result<NewSubscription, Problem> {
         let target_url = self.target(&mut errors);
@@ -238,6 +254,7 @@ impl Input {
             headers,
             max_in_flight: self.max_in_flight.value(),
             secret: self.secret.value(),
+            intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),
         })
     }
 
@@ -289,7 +306,7 @@ impl Input {
     }
 
     /// What can be changed but not cleared.
-    fn nulls(&self) -> [(&'static str, bool); 8] {
+    fn nulls(&self) -> [(&'static str, bool); 9] {
         [
             ("target_url", self.target_url == Given::Null),
             ("target", self.target == Given::Null),
@@ -299,6 +316,7 @@ impl Input {
             ("events", self.events == Given::Null),
             ("active", self.active == Given::Null),
             ("secret", self.secret == Given::Null),
+            ("intent", self.intent == Given::Null),
         ]
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use resthooks::model::{EventPattern, PayloadKind};
+use resthooks::model::{EventPattern, Intent, PayloadKind};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::body::Text;
 
 /// `events`: one pattern, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +15,9 @@ pub(super) struct Patterns(pub Vec<EventPattern>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Payload(pub PayloadKind);
 
-/// `intent`: the only policy there is yet, `none`.
+/// `intent`: a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Intent;
+pub(super) struct Policy(pub Intent);
 
 impl<'de> Deserialize<'de> for Patterns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -71,12 +73,8 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-impl<'de> Deserialize<'de> for Intent {
+impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "none" => Ok(Self),
-            "echo" | "challenge" | "options" => Err(D::Error::custom("is not supported yet: must be none")),
-            _ => Err(D::Error::custom("must be none")),
-        }
+        Text::deserialize(deserializer).map(|Text(intent)| Self(intent))
     }
 }

@@ -1,10 +1,12 @@
 //! Subscriptions: what is delivered where. A consumer's own, or any account's for the provider.
 
+pub(crate) mod activate;
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod delete_by_target;
 pub(crate) mod get;
+pub(crate) mod handshake;
 mod headers;
 mod input;
 pub(crate) mod list;
@@ -28,6 +30,8 @@ pub(crate) fn routes() -> Vec<Routes> {
     vec![
         routes!(list::list, create::create, delete_by_target::delete_by_target),
         routes!(get::get, replace::replace, change::change, delete::delete),
+        routes!(activate::activate),
+        routes!(handshake::handshake),
         routes!(ping::ping),
         routes!(secret::secret),
         routes!(rotate_secret::rotate_secret),

@@ -12,6 +12,7 @@ use crate::body::{NoFields, OptionalJsonBody};
 use crate::caller::Asker;
 use crate::delivery::attempt;
 use crate::id::Id;
+use crate::openapi::{Conflict, TooSoon};
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -28,12 +29,13 @@ pub(crate) struct Outcome<'a> {
 
 /// Send a test event
 ///
-/// Sends one event of type `hooks.ping` to the target now, whatever the subscription's status, and answers what
-/// came of it. A target that fails is no failure of this call.
+/// Sends one event of type `hooks.ping` to the target now, though the subscription may be paused or disabled, and
+/// answers what came of it. A target that fails is no failure of this call. Refused (`subscription_pending`) as long as
+/// the target has not confirmed its intent.
 #[utoipa::path(
     post, path = "/subscription/{id}/ping/", operation_id = "ping_subscription", tag = "subscription",
     params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
-    responses((status = 200, description = "The outcome.", body = Outcome<'static>)),
+    responses((status = 200, description = "The outcome.", body = Outcome<'static>), Conflict, TooSoon),
 )]
 pub(crate) async fn ping(
     asker: Asker,

@@ -25,11 +25,12 @@ impl Input {
         ]
     }
 
-    /// What changes with every delivery.
-    pub(super) fn observations(&self) -> [Field; 5] {
+    /// What changes with every delivery, or as the target confirms.
+    pub(super) fn observations(&self) -> [Field; 6] {
         let time = |given: &Given<Timestamp>| given.clone().map(|at| Json::from(at.to_string()));
         let count = |given: &Given<u64>| given.clone().map(Json::from);
         [
+            ("intent_confirmed_at", time(&self.intent_confirmed_at)),
             ("last_success_at", time(&self.last_success_at)),
             ("last_failure_at", time(&self.last_failure_at)),
             ("failing_since", time(&self.failing_since)),

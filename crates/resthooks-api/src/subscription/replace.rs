@@ -16,8 +16,9 @@ use crate::query::Query;
 
 /// Replace a subscription's settings
 ///
-/// What is left out is set to its default; its id, account and (unless given) secret stay. What was read can be
-/// sent back with changes.
+/// What is left out is set to its default; its id, account and (unless given) secret and `intent` stay. What was read
+/// can be sent back with changes. With another target, or another `intent`, the target has to confirm its intent again:
+/// until then the subscription is `pending`, and what waits is held.
 #[utoipa::path(
     put, path = "/subscription/{id}/", operation_id = "replace_subscription", tag = "subscription",
     params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
@@ -37,7 +38,9 @@ pub(crate) async fn replace(
     let present = asker.hooks.subscription(&scope, id).await?;
     // What was judged against the present one must not be done to another one.
     let version = input.refers_to_present().then_some(present.subscription.version);
-    let view =
-        asker.hooks.replace_subscription(&scope, id, input.into_replacement(&present)?, version).await?;
+    let view = asker
+        .hooks
+        .replace_subscription(&scope, id, input.into_replacement(&present, &asker)?, version)
+        .await?;
     Ok(answer::json(StatusCode::OK, &Resource::of(&view)))
 }

@@ -31,7 +31,7 @@ pub(crate) struct Resource<'a> {
     target_url: &'a str,
     /// Whether `status` is `active`.
     active: bool,
-    /// `pending` (its intent is not confirmed), `active`, `paused` (by its owner: deliveries are held), `disabled`
+    /// `pending` (its target has not confirmed its intent), `active`, `paused` (by its owner: deliveries are held), `disabled`
     /// (by us, see `status_reason`) or `gone` (the target said 410).
     #[schema(value_type = String, example = "active")]
     status: &'static str,
@@ -58,9 +58,12 @@ pub(crate) struct Resource<'a> {
     payload: PayloadKind,
     /// Extra headers of every request. Those that carry credentials are shown as `***`.
     headers: BTreeMap<&'a str, &'a str>,
-    /// How the receiver's intent is confirmed.
+    /// How the target confirms that its owner wants hooks: `none`, `echo`, `challenge` or `options`.
     #[schema(example = "none")]
     intent: &'static str,
+    /// When it did; `null` where it need not, and as long as it has not.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    intent_confirmed_at: Option<Timestamp>,
     /// Not supported yet.
     #[schema(value_type = Option<Value>, required = true)]
     filter: (),
@@ -120,7 +123,8 @@ impl<'a> Resource<'a> {
             metadata: subscription.metadata.as_ref(),
             payload: subscription.payload,
             headers: masked(&subscription.headers),
-            intent: "none",
+            intent: subscription.intent.as_str(),
+            intent_confirmed_at: subscription.intent_confirmed_at,
             filter: (),
             retry: (),
             rate_limit: (),

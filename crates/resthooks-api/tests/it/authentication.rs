@@ -81,7 +81,7 @@ async fn the_providers_routes_are_closed_to_consumers() {
         assert_eq!(answer.expect(403).code(), "forbidden", "{method} {path}");
         walked.push(format!("{method} {path}"));
     }
-    assert_eq!(walked.len(), 12, "{walked:?}");
+    assert_eq!(walked.len(), 13, "{walked:?}");
 }
 
 #[tokio::test]

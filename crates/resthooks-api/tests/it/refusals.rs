@@ -151,7 +151,7 @@ async fn malformed_bodies() {
             assert_eq!(refused.expect(413).code(), "too_large", "{}", case.what());
         }
     }
-    assert_eq!(walked, 12);
+    assert_eq!(walked, 14);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn subscribing_answers_the_whole_resource() {
         "target_url": "https://example.com/hooks", "active": true, "status": "active", "status_reason": null,
         "secret": resource["secret"], "created_at": resource["created_at"], "updated_at": resource["updated_at"],
         "description": null, "metadata": null, "payload": "full", "headers": {}, "intent": "none",
-        "filter": null, "retry": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
+        "intent_confirmed_at": null, "filter": null, "retry": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
         "debounce": null, "expires_at": null, "last_success_at": null, "last_failure_at": null,
         "failing_since": null, "consecutive_failures": 0, "pending": 0
     });
@@ -113,7 +113,7 @@ async fn everything_wrong_is_named_at_once() {
     let app = App::start().await;
     let body = json!({
         "target_url": "ftp://x/", "event": "a", "active": "yes", "description": 5, "metadata": [], "payload": "xml",
-        "headers": {"x-a": 1}, "secret": "short", "intent": "echo", "max_in_flight": -1, "filter": {}, "retry": {},
+        "headers": {"x-a": 1}, "secret": "short", "intent": "loud", "max_in_flight": -1, "filter": {}, "retry": {},
         "rate_limit": 1, "order": "strict", "batch": {}, "debounce": "5s", "expires_at": "2030-01-01T00:00:00Z",
         "nonsense": 1
     });

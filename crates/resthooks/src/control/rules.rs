@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::validate::Findings;
-use super::{NewSubscription, SubscriptionChange, headers};
+use super::{IntentChoice, NewSubscription, SubscriptionChange, headers, intent};
 use crate::catalog::Catalog;
 use crate::deliver::guard;
 use crate::error::Error;
@@ -62,6 +62,7 @@ pub(super) fn replace(subscription: &mut Subscription, new: NewSubscription) {
         headers: Some(new.headers),
         max_in_flight: Some(new.max_in_flight),
         secret: new.secret,
+        intent: new.intent,
     };
     apply(subscription, change);
 }
@@ -89,6 +90,11 @@ pub(super) fn apply(subscription: &mut Subscription, change: SubscriptionChange)
         if status != subscription.status {
             subscription.status = status;
             subscription.status_reason = None;
+        } else if let Some(handshake) = &mut subscription.handshake
+            && status == SubscriptionStatus::Pending
+        {
+            handshake.then_paused = !active;
+            subscription.status_reason = Some(intent::describe(subscription));
         }
     }
 }
@@ -104,15 +110,28 @@ const fn with_active(status: SubscriptionStatus, active: bool) -> SubscriptionSt
     }
 }
 
-/// Judges a draft, and brings its headers into the form in which they are kept. Only what differs from the former
-/// version is judged: a change must not fail for what it leaves alone, though a rule or the catalogue has become
-/// stricter since. Names must be in the catalogue, if one is given.
+/// What a draft is judged by.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    /// Which targets are allowed.
+    pub targets: &'a guard::Policy,
+    /// Names must be in this catalogue, if there is one.
+    pub registered: Option<&'a Catalog>,
+    /// The account's policy.
+    pub intent: Intent,
+    /// The policy that is asked for.
+    pub asked: Option<IntentChoice>,
+}
+
+/// Judges a draft, brings its headers into the form in which they are kept, and gives it the policy that it has to
+/// follow. Only what differs from the former version is judged: a change must not fail for what it leaves alone, though
+/// a rule or the catalogue has become stricter since.
 pub(super) fn judge(
     draft: &mut Subscription,
     former: Option<&Subscription>,
-    targets: &guard::Policy,
-    registered: Option<&Catalog>,
+    rules: &Rules<'_>,
 ) -> Result<(), Error> {
+    let Rules { targets, registered, intent, asked } = *rules;
     let mut findings = Findings::default();
     if former.is_none_or(|former| former.target_url != draft.target_url)
         && let Err(invalid) = targets.check_url(&draft.target_url)
@@ -141,6 +160,7 @@ pub(super) fn judge(
     if draft.max_in_flight.is_some_and(|asked| !allowed.contains(&asked)) {
         findings.add("max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT_PER_SUBSCRIPTION}"));
     }
+    intent::judge(&mut findings, draft, former, asked, intent);
     findings.into_result()
 }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::IntentChoice;
 use super::order::page_limit;
-use super::rules;
+use super::rules::{self, Rules};
 use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
@@ -41,6 +42,8 @@ pub struct NewSubscription {
     pub max_in_flight: Option<u32>,
     /// The owner's own secret; one is made when absent (on replacing: the present one stays).
     pub secret: Option<Secret>,
+    /// How its target confirms its intent; as its account has it when absent (on replacing: as it has it now).
+    pub intent: Option<IntentChoice>,
 }
 
 /// What to change (`PATCH`): absent fields stay; `Some(None)` clears.
@@ -64,6 +67,8 @@ pub struct SubscriptionChange {
     pub max_in_flight: Option<Option<u32>>,
     /// A new secret, at once and without grace.
     pub secret: Option<Secret>,
+    /// Another way for its target to confirm its intent.
+    pub intent: Option<IntentChoice>,
 }
 
 /// A subscription as it is read.
@@ -92,12 +97,15 @@ impl Hooks {
             .adding(|core| async move {
                 let now = core.options.clock.now();
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
+                let asked = new.intent;
                 let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
-                core.judge(&mut subscription, None)?;
+                core.judge(&mut subscription, None, asked)?;
+                core.follow_intent(&mut subscription, None, now);
                 let action = AuditAction::SubscriptionCreated;
                 let entry = core.audit(&actor, action, &id, Some(&subscription.account));
                 subscription.no = core.store.insert_subscription(&subscription, Some(&entry)).await?;
                 core.index.apply(subscription.clone());
+                core.round_begun(&subscription, None);
                 core.view(subscription).await
             })
             .await
@@ -143,8 +151,11 @@ impl Hooks {
         new: NewSubscription,
         version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, version, move |_, subscription, _| rules::replace(subscription, new.clone()))
-            .await
+        let edit = move |_: &Core, subscription: &mut Subscription, _| {
+            rules::replace(subscription, new.clone());
+            new.intent
+        };
+        self.edit(scope, id, version, edit).await
     }
 
     /// Changes some of a subscription's settings. With a `version`, only when it still is that one.
@@ -158,8 +169,11 @@ impl Hooks {
         change: SubscriptionChange,
         version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        self.edit(scope, id, version, move |_, subscription, _| rules::apply(subscription, change.clone()))
-            .await
+        let edit = move |_: &Core, subscription: &mut Subscription, _| {
+            rules::apply(subscription, change.clone());
+            change.intent
+        };
+        self.edit(scope, id, version, edit).await
     }
 
     /// The current signing secret.
@@ -188,18 +202,20 @@ impl Hooks {
             let signs_until = now.plus(grace);
             subscription.previous_secret =
                 (!grace.is_zero()).then_some(PreviousSecret { secret, signing_key: None, signs_until });
+            None
         })
         .await
     }
 
     /// Changes one that has not ended: reads, edits, judges and stores it. What leaves it as it is writes nothing. When
-    /// another node was quicker, all of it is done again on what that one has stored.
+    /// another node was quicker, all of it is done again on what that one has stored. The edit tells which policy is
+    /// asked for.
     async fn edit(
         &self,
         scope: &Scope,
         id: SubscriptionId,
         version: Option<u64>,
-        edit: impl Fn(&Core, &mut Subscription, Timestamp) + Send + Sync + 'static,
+        edit: impl Fn(&Core, &mut Subscription, Timestamp) -> Option<IntentChoice> + Send + Sync + 'static,
     ) -> Result<SubscriptionView, Error> {
         let (scope, actor) = (scope.clone(), Arc::clone(self.actor()));
         self.core()
@@ -212,8 +228,9 @@ impl Hooks {
                     }
                     let now = core.options.clock.now();
                     let mut subscription = former.clone();
-                    edit(&core, &mut subscription, now);
-                    core.judge(&mut subscription, Some(&former))?;
+                    let asked = edit(&core, &mut subscription, now);
+                    core.judge(&mut subscription, Some(&former), asked)?;
+                    core.follow_intent(&mut subscription, Some(&former), now);
                     if subscription == former {
                         return core.view(former).await;
                     }
@@ -221,7 +238,11 @@ impl Hooks {
                     let entry = core.audit_change(&actor, &former, &subscription);
                     match core.store_change(subscription, Some(&entry)).await {
                         Err(store::Error::Overtaken) => {}
-                        stored => return core.view(stored?).await,
+                        stored => {
+                            let stored = stored?;
+                            core.round_begun(&stored, Some(&former));
+                            return core.view(stored).await;
+                        }
                     }
                 }
                 Err(store::Error::Overtaken.into())
@@ -237,9 +258,15 @@ impl Core {
         Secret::from_key(key)
     }
 
-    fn judge(&self, draft: &mut Subscription, former: Option<&Subscription>) -> Result<(), Error> {
+    fn judge(
+        &self,
+        draft: &mut Subscription,
+        former: Option<&Subscription>,
+        asked: Option<IntentChoice>,
+    ) -> Result<(), Error> {
         let registered = (self.options.event_types == EventTypes::Strict).then_some(&self.catalog);
-        rules::judge(draft, former, &self.options.targets, registered)
+        let intent = self.intent_of(&draft.account);
+        rules::judge(draft, former, &Rules { targets: &self.options.targets, registered, intent, asked })
     }
 
     /// Stores a change of a subscription, and shows it in memory: as it is then. Within a change's turn only. Without an
@@ -255,7 +282,7 @@ impl Core {
         Ok(subscription)
     }
 
-    async fn view(&self, subscription: Subscription) -> Result<SubscriptionView, Error> {
+    pub(super) async fn view(&self, subscription: Subscription) -> Result<SubscriptionView, Error> {
         self.views(vec![subscription]).await?.pop().ok_or(Error::NotFound)
     }
 
@@ -281,7 +308,7 @@ impl Core {
     }
 
     /// One that has not ended, and that the caller may see.
-    async fn present(&self, scope: &Scope, id: SubscriptionId) -> Result<Subscription, Error> {
+    pub(super) async fn present(&self, scope: &Scope, id: SubscriptionId) -> Result<Subscription, Error> {
         let subscription = self.store.subscription(id).await?.ok_or(Error::NotFound)?;
         scope.check(&subscription.account)?;
         if subscription.status.is_ended() { Err(Error::NotFound) } else { Ok(subscription) }

@@ -47,7 +47,7 @@ pub(crate) async fn attempt(
     let body = body(catalog, live, request.event);
     let headers = headers(live, &request, started_at, &body);
     let exchange = client.post(&live.prepared.target, headers, body.into()).await;
-    recorded(exchange, &request, started_at)
+    recorded(exchange, request.number, request.manual, started_at)
 }
 
 fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
@@ -91,9 +91,10 @@ fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -
     headers
 }
 
-fn recorded(exchange: Exchange, request: &Request<'_>, started_at: Timestamp) -> Attempt {
+/// An exchange as it is kept.
+pub(crate) fn recorded(exchange: Exchange, number: u32, manual: bool, started_at: Timestamp) -> Attempt {
     let mut attempt = Attempt {
-        number: request.number,
+        number,
         started_at,
         duration_us: u64::try_from(exchange.duration.as_micros()).unwrap_or(u64::MAX),
         address: exchange.address,
@@ -103,7 +104,7 @@ fn recorded(exchange: Exchange, request: &Request<'_>, started_at: Timestamp) ->
         response_headers: Vec::new(),
         response_body: String::new(),
         response_truncated: false,
-        manual: request.manual,
+        manual,
         retry_after: None,
     };
     match exchange.answer {

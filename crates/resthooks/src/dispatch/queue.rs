@@ -444,6 +444,11 @@ impl Dispatch {
         self.settle_changed.notify_waiters();
     }
 
+    /// Whether nothing is sent any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let state = self.lock();
         Counts {

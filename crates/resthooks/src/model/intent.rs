@@ -66,11 +66,12 @@ impl HandshakeSecret {
         &self.0
     }
 
-    /// Whether these are its bytes; how long that takes tells nothing of it but its length.
+    /// Whether these are its bytes; how long that takes tells nothing of it but its length. One that has served, and is
+    /// empty, is nobody's.
     #[must_use]
     pub fn is(&self, given: &[u8]) -> bool {
         use subtle::ConstantTimeEq as _;
-        bool::from(self.0.as_bytes().ct_eq(given))
+        !self.0.is_empty() && bool::from(self.0.as_bytes().ct_eq(given))
     }
 }
 
@@ -80,10 +81,10 @@ impl fmt::Debug for HandshakeSecret {
     }
 }
 
-/// A confirmation under way, of a subscription that is pending.
+/// A confirmation: under way while its subscription is pending; after that, how it went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handshake {
-    /// What the receiver is sent, and has to prove that it got.
+    /// What the receiver is sent, and has to prove that it got. Empty once it has served.
     pub secret: HandshakeSecret,
     /// When this round began.
     pub begun_at: Timestamp,
@@ -103,6 +104,9 @@ pub struct Handshake {
     /// Its owner has paused the subscription meanwhile: it is paused once it is confirmed.
     #[serde(default)]
     pub then_paused: bool,
+    /// When its owner last had the target asked anew, if this round was begun by that.
+    #[serde(default)]
+    pub asked_anew_at: Option<Timestamp>,
 }
 
 /// What a target granted under [`Intent::Options`].
@@ -125,6 +129,7 @@ mod tests {
     fn a_handshakes_secret_is_itself_alone_and_hidden() {
         let secret = HandshakeSecret::new("s3cret".to_owned());
         assert!(secret.is(b"s3cret") && !secret.is(b"s3creT") && !secret.is(b"s3cre") && !secret.is(b""));
+        assert!(!HandshakeSecret::new(String::new()).is(b""));
         assert_eq!(format!("{secret:?}"), "HandshakeSecret(…)");
     }
 

@@ -158,10 +158,10 @@ pub struct Subscription {
     /// How its receiver confirms its intent.
     #[serde(default)]
     pub intent: Intent,
-    /// When it last did.
+    /// When it did; absent while it is pending.
     #[serde(default)]
     pub intent_confirmed_at: Option<Timestamp>,
-    /// The confirmation under way, while it is pending.
+    /// The confirmation: under way while it is pending, else the last one.
     #[serde(default)]
     pub handshake: Option<Handshake>,
     /// What its target granted.

@@ -30,6 +30,14 @@ impl TargetUrl {
         &self.0
     }
 
+    /// The same with these pairs behind its own query, which stays as it is. Longer than a target can be, perhaps.
+    #[must_use]
+    pub(crate) fn with_query(&self, pairs: &[(&str, &str)]) -> Self {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().extend_pairs(pairs);
+        Self(url)
+    }
+
     /// Whether it is `https`.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -119,6 +127,18 @@ mod tests {
             ("https://[::1]/", "https://[::1]/"),
         ] {
             assert_eq!(given.parse::<TargetUrl>().unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn a_query_grows_behind_its_own() {
+        for (given, grown) in [
+            ("https://example.com", "https://example.com/?a.b=1&c=*+%26"),
+            ("https://example.com/x?", "https://example.com/x?a.b=1&c=*+%26"),
+            ("https://example.com/x?y=%20z&q", "https://example.com/x?y=%20z&q&a.b=1&c=*+%26"),
+        ] {
+            let target = given.parse::<TargetUrl>().unwrap().with_query(&[("a.b", "1"), ("c", "* &")]);
+            assert_eq!(target.as_str(), grown);
         }
     }
 

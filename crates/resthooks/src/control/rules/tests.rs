@@ -18,7 +18,13 @@ fn new() -> NewSubscription {
         headers: [("X-Team".to_owned(), "a".to_owned())].into(),
         max_in_flight: None,
         secret: None,
+        intent: None,
     }
+}
+
+fn rules(catalog: &Catalog) -> Rules<'_> {
+    static TARGETS: std::sync::LazyLock<guard::Policy> = std::sync::LazyLock::new(guard::Policy::default);
+    Rules { targets: &TARGETS, registered: Some(catalog), intent: Intent::None, asked: None }
 }
 
 fn secret(n: u8) -> Secret {
@@ -49,7 +55,7 @@ fn events(patterns: &[&str]) -> Vec<EventPattern> {
 
 /// The fields that are found wrong.
 fn wrong(draft: &mut Subscription, former: Option<&Subscription>) -> Vec<String> {
-    match judge(draft, former, &guard::Policy::default(), Some(&catalog())) {
+    match judge(draft, former, &rules(&catalog())) {
         Err(Error::Invalid(wrong)) => wrong.into_iter().map(|error| error.field).collect(),
         other => {
             other.unwrap();
@@ -117,7 +123,7 @@ fn one_to_a_hundred_patterns() {
 #[test]
 fn any_name_is_welcome_without_a_catalogue() {
     let mut draft = drafted(NewSubscription { events: events(&["never.seen"]), ..new() });
-    assert!(judge(&mut draft, None, &guard::Policy::default(), None).is_ok());
+    assert!(judge(&mut draft, None, &Rules { registered: None, ..rules(&catalog()) }).is_ok());
 }
 
 #[test]
