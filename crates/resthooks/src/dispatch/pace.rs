@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const BURST_PART: u64 = 60;
 
 /// At most so many turns in any minute, spread over it. A token bucket, kept as the moment from which on it would be
-/// full; it begins with one token, so that a new one is no burst.
+/// full; a new one has one token, so that it is no burst.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     per_minute: u64,
@@ -30,6 +30,11 @@ impl Pace {
         let mut pace = Self { per_minute: u64::from(per_minute.max(1)), full_at: now };
         pace.full_at += pace.ahead(nodes);
         pace
+    }
+
+    /// The same with as much at once from the beginning as after a silence.
+    pub(crate) fn full(per_minute: u32, now: Duration) -> Self {
+        Self { per_minute: u64::from(per_minute.max(1)), full_at: now }
     }
 
     /// Another rate from now on: what was owed by the former one is owed no longer than this one asks for.

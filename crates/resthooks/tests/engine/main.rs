@@ -5,8 +5,11 @@
 mod anew;
 mod disabled;
 mod fairness;
+mod grant;
+mod intent;
 mod place;
 mod reading;
+mod receiver;
 mod retry_after;
 mod rotation;
 mod schedule;

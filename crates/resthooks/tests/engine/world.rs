@@ -61,6 +61,14 @@ impl World {
         Stopped { clock, options, place }
     }
 
+    /// The engine is broken off as by a crash, and another one goes on with its store, at the same time of the clock.
+    pub(crate) async fn crashed(self) -> Self {
+        let Self { hooks, clock, store, options, place } = self;
+        hooks.shutdown(Duration::ZERO).await;
+        store.close().await;
+        Stopped { clock, options, place }.started().await
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -184,6 +192,10 @@ pub(crate) struct Stopped {
 }
 
 impl Stopped {
+    pub(crate) const fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
     pub(crate) async fn started(self) -> World {
         let Self { clock, options, place } = self;
         let (hooks, store) = open(&place, &options).await;

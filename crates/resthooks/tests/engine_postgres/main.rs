@@ -13,8 +13,14 @@ mod anew;
 mod disabled;
 #[path = "../engine/fairness.rs"]
 mod fairness;
+#[path = "../engine/grant.rs"]
+mod grant;
+#[path = "../engine/intent.rs"]
+mod intent;
 #[path = "../engine/reading.rs"]
 mod reading;
+#[path = "../engine/receiver.rs"]
+mod receiver;
 #[path = "../engine/retry_after.rs"]
 mod retry_after;
 #[path = "../engine/rotation.rs"]

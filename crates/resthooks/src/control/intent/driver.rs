@@ -89,7 +89,7 @@ impl Driver {
         let account = live.subscription.account.clone();
         let host = Arc::clone(live.prepared.target.origin());
         let now = self.core.options.clock.monotonic();
-        self.line.push(Waiting { no, account, host, own }, now, self.nodes());
+        self.line.push(Waiting { no, account, host, own }, now);
     }
 
     /// Begins what may be begun, and writes what is to be written. How long until there may be more.

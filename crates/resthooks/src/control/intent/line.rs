@@ -69,14 +69,14 @@ pub(super) enum Turn {
 
 impl Line {
     /// Puts one at the end of its account's, unless it is known.
-    pub(super) fn push(&mut self, waiting: Waiting, now: Duration, nodes: usize) {
+    pub(super) fn push(&mut self, waiting: Waiting, now: Duration) {
         if !self.known.insert(waiting.no) {
             return;
         }
         let account = self.accounts.entry(waiting.account.clone()).or_insert_with(|| Account {
             waiting: VecDeque::new(),
             hosts: HashSet::new(),
-            pace: Pace::new(ACCOUNT_PACE, now, nodes),
+            pace: Pace::full(ACCOUNT_PACE, now),
         });
         if account.waiting.is_empty() {
             self.ring.push_back(waiting.account.clone());
@@ -146,7 +146,7 @@ impl Account {
             let waiting = self.waiting.pop_front()?;
             let host = hosts
                 .entry(Arc::clone(&waiting.host))
-                .or_insert_with(|| Host { in_flight: 0, pace: Pace::new(HOST_PACE, now, nodes) });
+                .or_insert_with(|| Host { in_flight: 0, pace: Pace::full(HOST_PACE, now) });
             let ready_at = host.pace.ready_at(nodes);
             let room = host.in_flight < IN_FLIGHT_PER_HOST && !self.hosts.contains(&waiting.host);
             if room && ready_at <= now {
@@ -178,7 +178,7 @@ mod tests {
             host: host.into(),
             own: false,
         };
-        line.push(waiting, Duration::ZERO, 1);
+        line.push(waiting, Duration::ZERO);
     }
 
     /// All that may be asked at this moment.
