@@ -1,9 +1,9 @@
 -- What callers manage. Each change holds the lock -1 to its end, so that changes are numbered in the order in which they
--- happen, and is noted for the other nodes.
+-- happen, is noted for the other nodes, and is written into the audit trail. A change that finds nothing to change is none.
 
 CREATE OR REPLACE FUNCTION insert_subscription(
     by_node bigint, new_uid uuid, of_account text, of_status smallint, target text, with_patterns text, with_document text,
-    made_at bigint
+    with_key text, made_at bigint, with_audit text[]
 ) RETURNS bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
@@ -12,10 +12,12 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -1);
     INSERT INTO account (id, created_at) VALUES (of_account, made_at) ON CONFLICT DO NOTHING;
-    INSERT INTO subscription (uid, account, status, target_url, patterns, document)
-    VALUES (new_uid, of_account, of_status, target, with_patterns, with_document) RETURNING no INTO given;
+    PERFORM note_sealing_key(with_key);
+    INSERT INTO subscription (uid, account, status, target_url, patterns, document, sealed_with)
+    VALUES (new_uid, of_account, of_status, target, with_patterns, with_document, with_key) RETURNING no INTO given;
     INSERT INTO progress (subscription) VALUES (given);
     PERFORM note_change(by_node, 0, given::text);
+    PERFORM write_audit(with_audit);
     RETURN given;
 END
 $$;
@@ -23,24 +25,27 @@ $$;
 -- One that is gone with its account is not brought back.
 CREATE OR REPLACE FUNCTION update_subscription(
     by_node bigint, of_no bigint, from_version bigint, to_status smallint, target text, with_patterns text,
-    with_document text
+    with_document text, with_key text, with_audit text[]
 ) RETURNS void LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -1);
     UPDATE subscription SET version = version + 1, status = to_status, target_url = target, patterns = with_patterns,
-        document = with_document
+        document = with_document, sealed_with = with_key
     WHERE no = of_no AND version = from_version;
     IF FOUND THEN
+        PERFORM note_sealing_key(with_key);
         PERFORM note_change(by_node, 0, of_no::text);
+        PERFORM write_audit(with_audit);
     ELSE
         RAISE EXCEPTION 'the subscription has another version, or is gone' USING ERRCODE = 'RH002';
     END IF;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION put_event_type(by_node bigint, of_name text, with_document text) RETURNS void LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION put_event_type(by_node bigint, of_name text, with_document text, with_audit text[])
+RETURNS void LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 BEGIN
@@ -48,10 +53,12 @@ BEGIN
     INSERT INTO event_type (name, document) VALUES (of_name, with_document)
     ON CONFLICT (name) DO UPDATE SET document = excluded.document;
     PERFORM note_change(by_node, 1, of_name);
+    PERFORM write_audit(with_audit);
 END
 $$;
 
-CREATE OR REPLACE FUNCTION delete_event_type(by_node bigint, of_name text) RETURNS boolean LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION delete_event_type(by_node bigint, of_name text, with_audit text[]) RETURNS boolean
+LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 BEGIN
@@ -61,12 +68,14 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM note_change(by_node, 1, of_name);
+    PERFORM write_audit(with_audit);
     RETURN true;
 END
 $$;
 
 CREATE OR REPLACE FUNCTION insert_key(
-    by_node bigint, new_id uuid, with_hash bytea, of_account text, with_name bytea, made_at bigint
+    by_node bigint, new_id uuid, with_hash bytea, of_account text, with_name bytea, made_at bigint, with_access smallint,
+    ends_at bigint, used_at bigint, with_audit text[]
 ) RETURNS void LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
@@ -75,12 +84,14 @@ BEGIN
     IF of_account IS NOT NULL THEN
         INSERT INTO account (id, created_at) VALUES (of_account, made_at) ON CONFLICT DO NOTHING;
     END IF;
-    INSERT INTO api_key (id, hash, account, name, created_at) VALUES (new_id, with_hash, of_account, with_name, made_at);
+    INSERT INTO api_key (id, hash, account, name, created_at, access, expires_at, last_used_at)
+    VALUES (new_id, with_hash, of_account, with_name, made_at, with_access, ends_at, used_at);
     PERFORM note_change(by_node, 2, new_id::text);
+    PERFORM write_audit(with_audit);
 END
 $$;
 
-CREATE OR REPLACE FUNCTION delete_key(by_node bigint, of_id uuid) RETURNS boolean LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION delete_key(by_node bigint, of_id uuid, with_audit text[]) RETURNS boolean LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 BEGIN
@@ -90,7 +101,43 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM note_change(by_node, 2, of_id::text);
+    PERFORM write_audit(with_audit);
     RETURN true;
+END
+$$;
+
+-- When keys were last used. Nobody is told: it changes all the time, and lets nobody in or out. In one order, so that nodes
+-- that note the same keys at once wait for each other.
+CREATE OR REPLACE FUNCTION touch_keys(ids uuid[], times bigint[]) RETURNS void LANGUAGE sql
+SET search_path FROM CURRENT AS
+$$
+    WITH used AS (
+        SELECT u.id, max(u.at) AS at FROM unnest(ids, times) AS u (id, at) GROUP BY u.id
+    ), later AS MATERIALIZED (
+        SELECT k.id, used.at FROM api_key k JOIN used ON used.id = k.id
+        WHERE k.last_used_at IS NULL OR k.last_used_at < used.at ORDER BY k.id FOR NO KEY UPDATE OF k
+    )
+    UPDATE api_key k SET last_used_at = greatest(k.last_used_at, later.at) FROM later WHERE k.id = later.id
+$$;
+
+-- NULL are settings that say nothing.
+CREATE OR REPLACE FUNCTION put_account(
+    by_node bigint, of_account text, with_settings text, made_at bigint, with_audit text[]
+) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS
+$$
+BEGIN
+    PERFORM pg_advisory_xact_lock(lock_class(), -1);
+    IF with_settings IS NULL THEN
+        UPDATE account SET settings = NULL WHERE id = of_account AND settings IS NOT NULL;
+    ELSE
+        INSERT INTO account AS a (id, created_at, settings) VALUES (of_account, made_at, with_settings)
+        ON CONFLICT (id) DO UPDATE SET settings = excluded.settings WHERE a.settings IS DISTINCT FROM excluded.settings;
+    END IF;
+    IF FOUND THEN
+        PERFORM note_change(by_node, 4, of_account);
+        PERFORM write_audit(with_audit);
+    END IF;
 END
 $$;
 
@@ -100,10 +147,11 @@ $$
     SELECT EXISTS (SELECT FROM subscription WHERE account = of_account)
         OR EXISTS (SELECT FROM event WHERE account = of_account)
         OR EXISTS (SELECT FROM api_key WHERE account = of_account)
+        OR EXISTS (SELECT FROM account WHERE id = of_account AND settings IS NOT NULL)
 $$;
 
 -- Up to which event the account is deleted; NULL when it holds nothing.
-CREATE OR REPLACE FUNCTION begin_delete_account(by_node bigint, of_account text) RETURNS bigint LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION begin_delete_account(by_node bigint, of_account text, with_audit text[]) RETURNS bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT
 SET enable_seqscan = off
 SET enable_bitmapscan = off AS
@@ -121,12 +169,14 @@ BEGIN
     DELETE FROM api_key WHERE account = of_account;
     DELETE FROM progress WHERE subscription IN (SELECT no FROM subscription WHERE account = of_account);
     DELETE FROM subscription WHERE account = of_account;
+    UPDATE account SET settings = NULL WHERE id = of_account;
     -- The last event may be among those that go, and its number must not be given again.
     UPDATE numbering SET floor = highest WHERE floor < highest;
     INSERT INTO account_deletion (account, through) VALUES (of_account, highest)
     ON CONFLICT (account) DO UPDATE SET through = greatest(account_deletion.through, excluded.through), done_at = NULL
     RETURNING through INTO highest;
     PERFORM note_change(by_node, 3, of_account);
+    PERFORM write_audit(with_audit);
     RETURN highest;
 END
 $$;

@@ -3,12 +3,19 @@
 -- Imported events belong to a node of slot 0, whose lease is lengthened with each step and which has left at the end: then,
 -- or when the import breaks off, another node takes over what has no row yet, and what waits.
 
-CREATE OR REPLACE FUNCTION import_account(of_id text, at bigint) RETURNS boolean LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION import_account(of_id text, at bigint, with_settings text) RETURNS boolean LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 BEGIN
-    INSERT INTO account (id, created_at) VALUES (of_id, at) ON CONFLICT DO NOTHING;
-    RETURN FOUND;
+    PERFORM pg_advisory_xact_lock(lock_class(), -1);
+    INSERT INTO account (id, created_at, settings) VALUES (of_id, at, with_settings) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF with_settings IS NOT NULL THEN
+        PERFORM note_change(0, 4, of_id);
+    END IF;
+    RETURN true;
 END
 $$;
 
@@ -26,22 +33,24 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION import_key(new_id uuid, with_hash bytea, of_account text, with_name bytea, made_at bigint)
-RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS
+CREATE OR REPLACE FUNCTION import_key(
+    new_id uuid, with_hash bytea, of_account text, with_name bytea, made_at bigint, with_access smallint, ends_at bigint,
+    used_at bigint
+) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS
 $$
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -1);
     IF EXISTS (SELECT FROM api_key WHERE id = new_id OR hash = with_hash) THEN
         RETURN false;
     END IF;
-    PERFORM insert_key(0, new_id, with_hash, of_account, with_name, made_at);
+    PERFORM insert_key(0, new_id, with_hash, of_account, with_name, made_at, with_access, ends_at, used_at, NULL::text[]);
     RETURN true;
 END
 $$;
 
 CREATE OR REPLACE FUNCTION import_subscription(
-    new_uid uuid, of_account text, of_status smallint, target text, with_patterns text, with_document text, made_at bigint,
-    with_version bigint, with_sequence bigint, success bigint, failure bigint, since bigint, failures bigint
+    new_uid uuid, of_account text, of_status smallint, target text, with_patterns text, with_document text, with_key text,
+    made_at bigint, with_version bigint, with_sequence bigint, success bigint, failure bigint, since bigint, failures bigint
 ) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS
 $$
 DECLARE
@@ -51,12 +60,29 @@ BEGIN
     IF EXISTS (SELECT FROM subscription WHERE uid = new_uid) THEN
         RETURN false;
     END IF;
-    given := insert_subscription(0, new_uid, of_account, of_status, target, with_patterns, with_document, made_at);
+    given := insert_subscription(0, new_uid, of_account, of_status, target, with_patterns, with_document, with_key, made_at,
+        NULL::text[]);
     UPDATE subscription SET version = with_version WHERE no = given;
     UPDATE progress SET sequence = with_sequence, last_success_at = success, last_failure_at = failure,
         failing_since = since, consecutive_failures = failures
     WHERE subscription = given;
     RETURN true;
+END
+$$;
+
+-- How many entries of the audit trail were not there.
+CREATE OR REPLACE FUNCTION import_audit(
+    ids uuid[], times bigint[], actors text[], actions text[], objects text[], accounts text[], changes text[],
+    reasons text[]
+) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS
+$$
+DECLARE
+    added bigint;
+BEGIN
+    INSERT INTO audit (id, at, actor, action, object, account, changed, reason)
+    SELECT * FROM unnest(ids, times, actors, actions, objects, accounts, changes, reasons) ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
 END
 $$;
 

@@ -1,9 +1,11 @@
 //! What an embedder may set.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use resthooks::env::{Clock, SystemClock};
+use resthooks::seal::Vault;
 
 /// How a store uses its database. A node opens `pool_size` connections at most, and three more: one that commits, one
 /// that lengthens the lease, and one that listens.
@@ -21,6 +23,12 @@ pub struct Options {
     pub migration_timeout: Duration,
     /// Whether opening brings tables and functions to this version. When not, another version is refused.
     pub migrate: bool,
+    /// What secrets are sealed with: the same keys for all nodes, of which each must have all that are in use. `None`: the
+    /// keys in `key_file`. One of the two is needed: a database is no place to keep them in.
+    pub vault: Option<Arc<Vault>>,
+    /// The file with the keys that secrets are sealed with. It is made for a database in which nothing is sealed yet; the
+    /// other nodes need a copy.
+    pub key_file: Option<PathBuf>,
     /// Measures waiting, and says when a migration was made.
     pub clock: Arc<dyn Clock>,
 }
@@ -34,6 +42,8 @@ impl Default for Options {
             statement_timeout: Duration::from_secs(15),
             migration_timeout: Duration::from_secs(600),
             migrate: true,
+            vault: None,
+            key_file: None,
             clock: Arc::new(SystemClock::default()),
         }
     }

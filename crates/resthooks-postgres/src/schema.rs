@@ -1,8 +1,9 @@
 //! The tables and functions, and how a schema made by an earlier version gets them.
 //!
 //! Migrations go forward only, each in a transaction of its own under a lock of the schema's, so that any number of nodes
-//! may start at once. Each is written so that the version before goes on working. Functions are made anew whenever they
-//! have changed. A schema that a newer version has migrated is refused before anything in it is changed.
+//! may start at once. Each is written so that the version before goes on accepting and delivering; what else it can do by then
+//! is said where it can't do all. Functions are made anew whenever they have changed; one that takes other arguments than
+//! before stays beside the former one for as long as that is called. A schema that a newer version has migrated is refused before anything in it is changed.
 
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use crate::failure::{Trouble, from_postgres};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("initial", include_str!("../migrations/0001_initial.sql")),
     ("emit", include_str!("../migrations/0002_emit.sql")),
+    ("trust", include_str!("../migrations/0003_trust.sql")),
 ];
 
 /// Raised with every change of a function: an older program that starts while a newer one is at work leaves that one's
 /// functions alone.
-const FUNCTIONS_VERSION: i64 = 1;
+const FUNCTIONS_VERSION: i64 = 2;
 
 /// The functions, made anew when one of them has changed.
 const FUNCTIONS: &[&str] = &[
@@ -31,7 +33,9 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/commit.sql"),
     include_str!("../sql/waiting.sql"),
     include_str!("../sql/nodes.sql"),
+    include_str!("../sql/trust.sql"),
     include_str!("../sql/control.sql"),
+    include_str!("../sql/former.sql"),
     include_str!("../sql/emit.sql"),
     include_str!("../sql/watch.sql"),
     include_str!("../sql/watching.sql"),

@@ -10,6 +10,7 @@ use resthooks::model::{
     EventId, EventName, EventSeq, EventType, KeyId, Node, NodeNo, SequencedEvent, Subscription,
     SubscriptionId, SubscriptionNo, Timestamp, Uid,
 };
+use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
     DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased,
@@ -54,6 +55,7 @@ pub struct PostgresStore {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) database: Database,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) numbers: Numbers,
     pub(crate) partitions: Partitions,
     pub(crate) seen: Seen,
@@ -75,20 +77,25 @@ impl PostgresStore {
     /// and brings its tables to this version unless [`Options::migrate`] is false.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the URL, the user, or the schema's version is not one that this store can work with;
+    /// [`Error::Unusable`] when the URL, the user, or the schema's version is not one that this store can work with, or when
+    /// a key that secrets are sealed with was not given;
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn open(url: &str, options: Options) -> Result<Self, Error> {
+        let vault = options.vault.clone().ok_or_else(no_vault)?;
         let database = database(url, &options)?;
         if options.migrate {
             schema::migrate(&database, options.migration_timeout).await?;
         } else {
             schema::check(&database).await?;
         }
+        control::bring_keys(&database, &vault).await?;
+        control::seal_clear(&database, &vault).await?;
         let listener =
             Listener::start(database.connector.clone(), &database.schema, Arc::clone(&options.clock));
         let inner = Inner {
             commit_sql: database.schema.name_in(&log::commit_statement()),
             database,
+            vault,
             numbers: Numbers::default(),
             partitions: Partitions::default(),
             seen: Seen::default(),
@@ -123,6 +130,11 @@ impl PostgresStore {
         &self.inner.database
     }
 
+    /// What secrets are sealed with.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.inner.vault
+    }
+
     /// What is done once in a while, beside everything else.
     fn look_after(&self) {
         let inner = &self.inner;
@@ -143,8 +155,19 @@ impl PostgresStore {
             if let Err(error) = done {
                 tracing::warn!(%error, "looking after the database's partitions failed");
             }
+            if let Err(error) = control::seal_clear(&inner.database, &inner.vault).await {
+                tracing::warn!(%error, "what a node of the version before has written could not be sealed");
+            }
         });
     }
+}
+
+fn no_vault() -> Error {
+    Error::Unusable(
+        "a store in PostgreSQL needs the secret key that its secrets are sealed with, the same for all its nodes: give \
+         32 random bytes, such as `openssl rand -hex 32` prints"
+            .to_owned(),
+    )
 }
 
 fn database(url: &str, options: &Options) -> Result<Database, Error> {
@@ -195,31 +218,31 @@ impl Log for PostgresStore {
 #[async_trait]
 impl Control for PostgresStore {
     async fn snapshot(&self) -> Result<Snapshot, Error> {
-        control::snapshot(&self.inner.database).await
+        control::snapshot(&self.inner).await
     }
 
     async fn insert_subscription(
         &self,
         subscription: &Subscription,
-        _audit: Option<&AuditEntry>,
+        audit: Option<&AuditEntry>,
     ) -> Result<SubscriptionNo, Error> {
-        control::insert_subscription(&self.inner, subscription).await
+        control::insert_subscription(&self.inner, subscription, audit).await
     }
 
     async fn update_subscription(
         &self,
         subscription: &Subscription,
-        _audit: Option<&AuditEntry>,
+        audit: Option<&AuditEntry>,
     ) -> Result<(), Error> {
-        control::update_subscription(&self.inner, subscription).await
+        control::update_subscription(&self.inner, subscription, audit).await
     }
 
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error> {
-        control::subscription(&self.inner.database, id).await
+        control::subscription(&self.inner, id).await
     }
 
     async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error> {
-        control::subscriptions_by_no(&self.inner.database, numbers).await
+        control::subscriptions_by_no(&self.inner, numbers).await
     }
 
     async fn standing(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Standing>, Error> {
@@ -231,23 +254,23 @@ impl Control for PostgresStore {
         filter: &SubscriptionFilter,
         page: Page<SubscriptionId>,
     ) -> Result<Vec<Subscription>, Error> {
-        control::list_subscriptions(&self.inner.database, filter, &page).await
+        control::list_subscriptions(&self.inner, filter, &page).await
     }
 
-    async fn put_event_type(&self, event_type: &EventType, _audit: Option<&AuditEntry>) -> Result<(), Error> {
-        control::put_event_type(&self.inner, event_type).await
+    async fn put_event_type(&self, event_type: &EventType, audit: Option<&AuditEntry>) -> Result<(), Error> {
+        control::put_event_type(&self.inner, event_type, audit).await
     }
 
-    async fn delete_event_type(&self, name: &EventName, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
-        control::delete_event_type(&self.inner, name).await
+    async fn delete_event_type(&self, name: &EventName, audit: Option<&AuditEntry>) -> Result<bool, Error> {
+        control::delete_event_type(&self.inner, name, audit).await
     }
 
-    async fn insert_key(&self, key: &ApiKey, _audit: Option<&AuditEntry>) -> Result<(), Error> {
-        control::insert_key(&self.inner, key).await
+    async fn insert_key(&self, key: &ApiKey, audit: Option<&AuditEntry>) -> Result<(), Error> {
+        control::insert_key(&self.inner, key, audit).await
     }
 
-    async fn delete_key(&self, id: KeyId, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
-        control::delete_key(&self.inner, id).await
+    async fn delete_key(&self, id: KeyId, audit: Option<&AuditEntry>) -> Result<bool, Error> {
+        control::delete_key(&self.inner, id, audit).await
     }
 
     async fn list_accounts(
@@ -262,39 +285,35 @@ impl Control for PostgresStore {
         control::account(&self.inner.database, id).await
     }
 
-    async fn touch_keys(&self, _used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
-        Ok(())
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
+        control::touch_keys(&self.inner.database, used).await
     }
 
     async fn put_account(
         &self,
-        _id: &AccountId,
-        _settings: &AccountSettings,
-        _now: Timestamp,
-        _audit: Option<&AuditEntry>,
+        id: &AccountId,
+        settings: &AccountSettings,
+        now: Timestamp,
+        audit: Option<&AuditEntry>,
     ) -> Result<(), Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
+        control::put_account(&self.inner, id, settings, now, audit).await
     }
 
-    async fn list_audit(
-        &self,
-        _filter: &AuditFilter,
-        _page: Page<AuditId>,
-    ) -> Result<Vec<AuditEntry>, Error> {
-        Ok(Vec::new())
+    async fn list_audit(&self, filter: &AuditFilter, page: Page<AuditId>) -> Result<Vec<AuditEntry>, Error> {
+        control::list_audit(&self.inner.database, filter, &page).await
     }
 
-    async fn reseal(&self, _after: SubscriptionNo, _limit: usize) -> Result<Option<SubscriptionNo>, Error> {
-        Ok(None)
+    async fn reseal(&self, after: SubscriptionNo, limit: usize) -> Result<Option<SubscriptionNo>, Error> {
+        control::reseal(&self.inner.database, &self.inner.vault, after, limit).await
     }
 
     async fn begin_delete_account(
         &self,
         id: &AccountId,
         _now: Timestamp,
-        _audit: Option<&AuditEntry>,
+        audit: Option<&AuditEntry>,
     ) -> Result<Option<DeletedAccount>, Error> {
-        control::begin_delete_account(&self.inner, id).await
+        control::begin_delete_account(&self.inner, id, audit).await
     }
 
     async fn delete_account_step(&self, deleted: &DeletedAccount, limit: usize) -> Result<bool, Error> {

@@ -9,7 +9,8 @@
 //! - `transfer` moves everything out of a store and into one.
 //! - `readers` lends read-only connections to blocking threads, so that no read waits for a write.
 //! - `checkpoint` moves the write-ahead log into the file, outside the path of commits.
-//! - `event_row` reads an event back; `schema` is the tables and their versions; `lock` keeps a second process out;
+//! - `event_row` reads an event back; `schema` is the tables and their versions; `lock` keeps a second process out; `vault`
+//!   has the keys that secrets are sealed with;
 //!   `failure` puts SQLite's errors into the store's words. What is kept as bytes has the form of `resthooks::store::coding`.
 //!
 //! It must never judge: what is retried, who may see what and what a name looks like is decided by its caller.
@@ -30,6 +31,7 @@ mod readers;
 mod schema;
 mod store;
 mod transfer;
+mod vault;
 mod writer;
 
 pub use options::Options;

@@ -1,8 +1,10 @@
 //! What an embedder may set.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use resthooks::env::{Clock, SystemClock};
+use resthooks::seal::Vault;
 
 /// How a store uses memory and disk. The defaults fit a server with a budget of some tens of megabytes.
 #[derive(Debug, Clone)]
@@ -22,6 +24,11 @@ pub struct Options {
     /// The most pages that the file may grow to; `None` is SQLite's own limit. A full file is answered as a full
     /// disk is.
     pub max_pages: Option<u32>,
+    /// What secrets are sealed with. `None`: the keys in `key_file`.
+    pub vault: Option<Arc<Vault>>,
+    /// The file with the keys that secrets are sealed with; it is made with the store. `None`: the one beside the store, which
+    /// has its name and `.key`.
+    pub key_file: Option<PathBuf>,
     /// Tells when a migration was made.
     pub clock: Arc<dyn Clock>,
 }
@@ -35,6 +42,8 @@ impl Default for Options {
             checkpoint_kib: 4 * 1024,
             wal_limit_kib: 64 * 1024,
             max_pages: None,
+            vault: None,
+            key_file: None,
             clock: Arc::new(SystemClock::default()),
         }
     }

@@ -9,6 +9,7 @@ use resthooks::model::{
     EventId, EventName, EventSeq, EventType, KeyId, NodeNo, SequencedEvent, Subscription, SubscriptionId,
     SubscriptionNo, Timestamp, Uid,
 };
+use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
     EventFilter, History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing,
@@ -21,7 +22,7 @@ use crate::lock::Lock;
 use crate::nodes::OneNode;
 use crate::readers::Readers;
 use crate::writer::{Desk, Writer};
-use crate::{Options, control, history, log, schema};
+use crate::{Options, control, history, log, schema, vault};
 
 /// A store in one SQLite file, owned by one process.
 ///
@@ -40,17 +41,19 @@ pub struct SqliteStore {
     writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) node: OneNode,
+    vault: Arc<Vault>,
     checkpointer: Checkpointer,
     lock: Mutex<Option<Lock>>,
 }
 
 impl SqliteStore {
     /// Opens the store in this file, which is created when it is not there, and brings its tables to this version.
-    /// Blocks for some milliseconds; longer after a crash with a long write-ahead log.
+    /// Blocks for some milliseconds; longer after a crash with a long write-ahead log, and the first time after an
+    /// earlier version wrote secrets in clear: then all of the file is written anew.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when another process has it open, when it can't be opened, or when it is not a store or
-    /// one of a newer version; [`Error::Unavailable`] when the disk is full or fails.
+    /// [`Error::Unusable`] when another process has it open, when it can't be opened, when it is not a store or
+    /// one of a newer version, or when its secrets are sealed with a key that was not given; [`Error::Unavailable`] when the disk is full or fails.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = resolve(path.as_ref())?;
         let lock = Lock::take(&path)?;
@@ -58,12 +61,13 @@ impl SqliteStore {
         private_file(&path).map_err(|e| Error::Unusable(format!("can't open {}: {e}", path.display())))?;
         let mut first = open_writing(&path, options.writer_cache_kib, &options)?;
         schema::migrate(&mut first, options.clock.now())?;
+        let vault = vault::open(&path, &mut first, &options)?;
         let (pressure, woken) = Pressure::new(&options);
         let checkpointer = Checkpointer::start(path.clone(), options.clone(), Arc::clone(&pressure), woken)?;
         let readers = Readers::new(path.clone(), &options);
         let node = OneNode::new(Arc::clone(&options.clock));
-        let writer = Writer::start(Desk::new(path, options, pressure)?)?;
-        Ok(Self { writer, readers, node, checkpointer, lock: Mutex::new(Some(lock)) })
+        let writer = Writer::start(Desk::new(path, options, pressure, Arc::clone(&vault))?)?;
+        Ok(Self { writer, readers, node, vault, checkpointer, lock: Mutex::new(Some(lock)) })
     }
 
     /// Refuses further work, finishes what was asked, moves everything into the file and lets others open it.
@@ -89,6 +93,11 @@ impl SqliteStore {
     /// For what is asked of the store outside of its interface.
     pub(crate) const fn readers(&self) -> &Arc<Readers> {
         &self.readers
+    }
+
+    /// What secrets are sealed with.
+    pub(crate) const fn vault(&self) -> &Arc<Vault> {
+        &self.vault
     }
 
     /// The same, for writing.
@@ -158,34 +167,36 @@ impl Log for SqliteStore {
 #[async_trait]
 impl Control for SqliteStore {
     async fn snapshot(&self) -> Result<Snapshot, Error> {
-        self.readers.ask(control::snapshot).await
+        let vault = Arc::clone(&self.vault);
+        self.readers.ask(move |connection| control::snapshot(connection, &vault)).await
     }
 
     async fn insert_subscription(
         &self,
         subscription: &Subscription,
-        _audit: Option<&AuditEntry>,
+        audit: Option<&AuditEntry>,
     ) -> Result<SubscriptionNo, Error> {
-        let subscription = subscription.clone();
-        self.writer.ask(move |work| control::insert_subscription(work, &subscription)).await
+        let (new, audit) = (subscription.clone(), audit.cloned());
+        self.writer.ask(move |work| control::insert_subscription(work, &new, audit.as_ref())).await
     }
 
     async fn update_subscription(
         &self,
         subscription: &Subscription,
-        _audit: Option<&AuditEntry>,
+        audit: Option<&AuditEntry>,
     ) -> Result<(), Error> {
-        let subscription = subscription.clone();
-        self.writer.ask(move |work| control::update_subscription(work, &subscription)).await
+        let (changed, audit) = (subscription.clone(), audit.cloned());
+        self.writer.ask(move |work| control::update_subscription(work, &changed, audit.as_ref())).await
     }
 
     async fn subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, Error> {
-        self.readers.ask(move |connection| control::subscription(connection, id)).await
+        let vault = Arc::clone(&self.vault);
+        self.readers.ask(move |connection| control::subscription(connection, &vault, id)).await
     }
 
     async fn subscriptions_by_no(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Subscription>, Error> {
-        let numbers = numbers.to_vec();
-        self.readers.ask(move |connection| control::subscriptions_by_no(connection, &numbers)).await
+        let (vault, numbers) = (Arc::clone(&self.vault), numbers.to_vec());
+        self.readers.ask(move |connection| control::subscriptions_by_no(connection, &vault, &numbers)).await
     }
 
     async fn standing(&self, numbers: &[SubscriptionNo]) -> Result<Vec<Standing>, Error> {
@@ -198,27 +209,35 @@ impl Control for SqliteStore {
         filter: &SubscriptionFilter,
         page: Page<SubscriptionId>,
     ) -> Result<Vec<Subscription>, Error> {
-        let filter = filter.clone();
-        self.readers.ask(move |connection| control::list_subscriptions(connection, &filter, &page)).await
+        let (vault, filter) = (Arc::clone(&self.vault), filter.clone());
+        self.readers
+            .ask(move |connection| control::list_subscriptions(connection, &vault, &filter, &page))
+            .await
     }
 
-    async fn put_event_type(&self, event_type: &EventType, _audit: Option<&AuditEntry>) -> Result<(), Error> {
-        let event_type = event_type.clone();
-        self.writer.ask(move |work| control::put_event_type(work, &event_type)).await
+    async fn put_event_type(&self, event_type: &EventType, audit: Option<&AuditEntry>) -> Result<(), Error> {
+        let (event_type, audit) = (event_type.clone(), audit.cloned());
+        self.writer.ask(move |work| control::put_event_type(work, &event_type, audit.as_ref())).await
     }
 
-    async fn delete_event_type(&self, name: &EventName, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
-        let name = name.clone();
-        self.writer.ask(move |work| control::delete_event_type(work, &name)).await
+    async fn delete_event_type(&self, name: &EventName, audit: Option<&AuditEntry>) -> Result<bool, Error> {
+        let (name, audit) = (name.clone(), audit.cloned());
+        self.writer.ask(move |work| control::delete_event_type(work, &name, audit.as_ref())).await
     }
 
-    async fn insert_key(&self, key: &ApiKey, _audit: Option<&AuditEntry>) -> Result<(), Error> {
-        let key = key.clone();
-        self.writer.ask(move |work| control::insert_key(work, &key)).await
+    async fn insert_key(&self, key: &ApiKey, audit: Option<&AuditEntry>) -> Result<(), Error> {
+        let (key, audit) = (key.clone(), audit.cloned());
+        self.writer.ask(move |work| control::insert_key(work, &key, audit.as_ref())).await
     }
 
-    async fn delete_key(&self, id: KeyId, _audit: Option<&AuditEntry>) -> Result<bool, Error> {
-        self.writer.ask(move |work| control::delete_key(work, id)).await
+    async fn delete_key(&self, id: KeyId, audit: Option<&AuditEntry>) -> Result<bool, Error> {
+        let audit = audit.cloned();
+        self.writer.ask(move |work| control::delete_key(work, id, audit.as_ref())).await
+    }
+
+    async fn touch_keys(&self, used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
+        let used = used.to_vec();
+        self.writer.ask(move |work| control::touch_keys(work, &used)).await
     }
 
     async fn list_accounts(
@@ -235,45 +254,39 @@ impl Control for SqliteStore {
         self.readers.ask(move |connection| control::account(connection, &id)).await
     }
 
-    async fn touch_keys(&self, _used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
-        Ok(())
-    }
-
     async fn put_account(
         &self,
-        _id: &AccountId,
-        _settings: &AccountSettings,
-        _now: Timestamp,
-        _audit: Option<&AuditEntry>,
+        id: &AccountId,
+        settings: &AccountSettings,
+        now: Timestamp,
+        audit: Option<&AuditEntry>,
     ) -> Result<(), Error> {
-        Err(Error::Unavailable("not written yet".to_owned()))
-    }
-
-    async fn list_audit(
-        &self,
-        _filter: &AuditFilter,
-        _page: Page<AuditId>,
-    ) -> Result<Vec<AuditEntry>, Error> {
-        Ok(Vec::new())
-    }
-
-    async fn reseal(&self, _after: SubscriptionNo, _limit: usize) -> Result<Option<SubscriptionNo>, Error> {
-        Ok(None)
+        let (id, settings, audit) = (id.clone(), settings.clone(), audit.cloned());
+        self.writer.ask(move |work| control::put_account(work, &id, &settings, now, audit.as_ref())).await
     }
 
     async fn begin_delete_account(
         &self,
         id: &AccountId,
-        now: Timestamp,
-        _audit: Option<&AuditEntry>,
+        _now: Timestamp,
+        audit: Option<&AuditEntry>,
     ) -> Result<Option<DeletedAccount>, Error> {
-        let id = id.clone();
-        self.writer.ask(move |work| control::begin_delete_account(work, &id, now)).await
+        let (id, audit) = (id.clone(), audit.cloned());
+        self.writer.ask(move |work| control::begin_delete_account(work, &id, audit.as_ref())).await
     }
 
     async fn delete_account_step(&self, deleted: &DeletedAccount, limit: usize) -> Result<bool, Error> {
         let deleted = deleted.clone();
         self.writer.ask(move |work| control::delete_account_step(work, &deleted, limit)).await
+    }
+
+    async fn list_audit(&self, filter: &AuditFilter, page: Page<AuditId>) -> Result<Vec<AuditEntry>, Error> {
+        let filter = filter.clone();
+        self.readers.ask(move |connection| control::list_audit(connection, &filter, &page)).await
+    }
+
+    async fn reseal(&self, after: SubscriptionNo, limit: usize) -> Result<Option<SubscriptionNo>, Error> {
+        self.writer.ask(move |work| control::reseal(work.connection, work.vault, after, limit)).await
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use resthooks::env::Clock;
 use resthooks::model::NodeNo;
+use resthooks::seal::Vault;
 use resthooks::store::{Batch, Error, NewNode, Nodes as _};
 use resthooks_postgres::{Options, PostgresStore};
 use tokio_postgres::{Client, NoTls};
@@ -50,7 +51,8 @@ async fn measure(
 ) -> Result<(), Error> {
     let client = watch(url).await;
     client.batch_execute("DROP SCHEMA IF EXISTS measure CASCADE; CHECKPOINT").await.map_err(failed)?;
-    let options = Options { schema: "measure".to_owned(), ..Options::default() };
+    let vault = Some(Arc::new(Vault::ephemeral()));
+    let options = Options { schema: "measure".to_owned(), vault, ..Options::default() };
     let name = "resthooks-measure";
     let separator = if url.contains('?') { '&' } else { '?' };
     let named = format!("{url}{separator}application_name={name}");

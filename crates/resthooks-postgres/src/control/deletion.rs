@@ -3,11 +3,12 @@
 //! A step is one short transaction, so that an account with millions of events does not hold up everybody's commits.
 //! The deletion is written down first and struck out last: any node goes on with it.
 
-use resthooks::model::{AccountId, EventSeq};
+use resthooks::model::{AccountId, AuditEntry, EventSeq};
 use resthooks::store::{DeletedAccount, Error};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::audit;
 use crate::database::{Database, Way};
 use crate::event_row::{account, get};
 use crate::store::Inner;
@@ -21,10 +22,13 @@ const ROWS: i32 = 2_000;
 pub(crate) async fn begin_delete_account(
     inner: &Inner,
     id: &AccountId,
+    entry: Option<&AuditEntry>,
 ) -> Result<Option<DeletedAccount>, Error> {
-    let node = inner.numbers.node();
-    let parameters = [(&node as _, Type::INT8), (&id.as_str() as _, Type::TEXT)];
-    let rows = inner.database.once("SELECT @.begin_delete_account($1, $2) AS through", &parameters).await?;
+    let (node, audit) = (inner.numbers.node(), audit::columns(entry)?);
+    let parameters =
+        [(&node as _, Type::INT8), (&id.as_str() as _, Type::TEXT), (&audit as _, Type::TEXT_ARRAY)];
+    let rows =
+        inner.database.once("SELECT @.begin_delete_account($1, $2, $3) AS through", &parameters).await?;
     inner.seen.forget(id);
     let through: Option<i64> = rows.first().map_or(Ok(None), |row| get(row, "through"))?;
     Ok(through.map(|through| DeletedAccount { account: id.clone(), through: EventSeq(through) }))

@@ -1,26 +1,31 @@
 //! API keys.
 
-use resthooks::model::{AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
+use resthooks::model::{Access, AccountId, ApiKey, AuditEntry, KeyHash, KeyId, KeyRole, Timestamp, Uid};
 use resthooks::store::Error;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::database::Database;
-use crate::event_row::{account, get, text, time, uid};
+use super::audit;
+use crate::database::{Database, Way};
+use crate::event_row::{account, get, text, time, time_or_none, uid};
 use crate::failure::corrupt;
 use crate::store::Inner;
 use crate::value::Uuid;
 
-const COLUMNS: &str = "SELECT id, hash, account, name, created_at FROM @.api_key";
+/// All columns.
+pub(crate) const COLUMNS: &str =
+    "SELECT id, hash, account, name, created_at, access, expires_at, last_used_at FROM @.api_key";
 
 /// Inserts one; [`Error::Exists`] when its id or hash is there.
-pub(crate) async fn insert_key(inner: &Inner, key: &ApiKey) -> Result<(), Error> {
+pub(crate) async fn insert_key(inner: &Inner, key: &ApiKey, entry: Option<&AuditEntry>) -> Result<(), Error> {
     let account = match &key.role {
         KeyRole::Provider => None,
         KeyRole::Consumer(id) => Some(id.as_str()),
     };
     let (node, id, hash) = (inner.numbers.node(), Uuid(key.id.0), &key.hash.0[..]);
     let (name, created) = (key.name.as_deref().map(str::as_bytes), key.created_at.as_millis());
+    let (ends, used) = (key.expires_at.map(Timestamp::as_millis), key.last_used_at.map(Timestamp::as_millis));
+    let audit = audit::columns(entry)?;
     let parameters = [
         (&node as _, Type::INT8),
         (&id as _, Type::UUID),
@@ -28,17 +33,34 @@ pub(crate) async fn insert_key(inner: &Inner, key: &ApiKey) -> Result<(), Error>
         (&account as _, Type::TEXT),
         (&name as _, Type::BYTEA),
         (&created as _, Type::INT8),
+        (&key.access.code() as _, Type::INT2),
+        (&ends as _, Type::INT8),
+        (&used as _, Type::INT8),
+        (&audit as _, Type::TEXT_ARRAY),
     ];
-    inner.database.once("SELECT @.insert_key($1, $2, $3, $4, $5, $6)", &parameters).await?;
+    let sql = "SELECT @.insert_key($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    inner.database.once(sql, &parameters).await?;
     Ok(())
 }
 
 /// Whether there was one.
-pub(crate) async fn delete_key(inner: &Inner, id: KeyId) -> Result<bool, Error> {
-    let (node, id) = (inner.numbers.node(), Uuid(id.0));
-    let parameters = [(&node as _, Type::INT8), (&id as _, Type::UUID)];
-    let rows = inner.database.once("SELECT @.delete_key($1, $2) AS deleted", &parameters).await?;
+pub(crate) async fn delete_key(inner: &Inner, id: KeyId, entry: Option<&AuditEntry>) -> Result<bool, Error> {
+    let (node, id, audit) = (inner.numbers.node(), Uuid(id.0), audit::columns(entry)?);
+    let parameters = [(&node as _, Type::INT8), (&id as _, Type::UUID), (&audit as _, Type::TEXT_ARRAY)];
+    let rows = inner.database.once("SELECT @.delete_key($1, $2, $3) AS deleted", &parameters).await?;
     rows.first().map_or(Ok(false), |row| get(row, "deleted"))
+}
+
+/// Notes when these were last used, where that is later than what is known.
+pub(crate) async fn touch_keys(database: &Database, used: &[(KeyId, Timestamp)]) -> Result<(), Error> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    let (ids, times): (Vec<Uuid>, Vec<i64>) =
+        used.iter().map(|(id, at)| (Uuid(id.0), at.as_millis())).unzip();
+    let parameters = [(&ids as _, Type::UUID_ARRAY), (&times as _, Type::INT8_ARRAY)];
+    database.repeat(Way::Any, "SELECT @.touch_keys($1, $2)", &parameters).await?;
+    Ok(())
 }
 
 /// All, by id.
@@ -78,7 +100,8 @@ pub(crate) fn key_id(text: &str) -> Option<KeyId> {
     Some(KeyId(Uid::from_bytes(number.to_be_bytes())))
 }
 
-fn key(row: &Row) -> Result<ApiKey, Error> {
+/// The key in a row of all columns.
+pub(crate) fn key(row: &Row) -> Result<ApiKey, Error> {
     // A key whose account can't be read must never become the provider's.
     let role = match get::<Option<&str>>(row, "account")? {
         None => KeyRole::Provider,
@@ -90,9 +113,10 @@ fn key(row: &Row) -> Result<ApiKey, Error> {
         hash: KeyHash(hash.try_into().map_err(|_| corrupt("a key's hash"))?),
         role,
         name: text(row, "name")?,
-        access: resthooks::model::Access::Full,
-        expires_at: None,
-        last_used_at: None,
+        // One whose access can't be read must never become one with all of it.
+        access: Access::from_code(get(row, "access")?).ok_or_else(|| corrupt("a key's access"))?,
+        expires_at: time_or_none(row, "expires_at")?,
+        last_used_at: time_or_none(row, "last_used_at")?,
         created_at: time(row, "created_at")?,
     })
 }

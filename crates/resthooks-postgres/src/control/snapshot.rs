@@ -5,11 +5,13 @@ use resthooks::store::{ChangeNo, Error, Snapshot, Standing};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::account::all_settings;
 use super::deletion::deletions;
 use super::subscription::subscription_in;
 use super::{event_type, key};
 use crate::database::Database;
 use crate::event_row::{count, get, time_or_none};
+use crate::store::Inner;
 
 const LIVE: &str = "SELECT s.no, s.version, s.document, p.* FROM @.subscription s \
                     JOIN @.progress p ON p.subscription = s.no WHERE s.status < 4 ORDER BY s.no";
@@ -19,17 +21,18 @@ const STANDING: &str = "SELECT p.*, (SELECT count(*) FROM @.delivery d \
                         FROM @.progress p WHERE p.subscription = ANY ($1)";
 
 /// The number of the last change comes first: what changes meanwhile is told again.
-pub(crate) async fn snapshot(database: &Database) -> Result<Snapshot, Error> {
+pub(crate) async fn snapshot(inner: &Inner) -> Result<Snapshot, Error> {
+    let database = &inner.database;
     let last = database.read("SELECT coalesce(max(no), 0) AS no FROM @.change", &[]).await?;
     let change = ChangeNo(last.first().map_or(Ok(0), |row| get(row, "no"))?);
     let live = database.read(LIVE, &[]).await?;
-    let subscriptions =
-        live.iter().map(|row| Ok((subscription_in(row)?, progress(row)?))).collect::<Result<_, Error>>()?;
+    let one = |row: &Row| Ok((subscription_in(row, &inner.vault)?, progress(row)?));
+    let subscriptions = live.iter().map(one).collect::<Result<_, Error>>()?;
     Ok(Snapshot {
         subscriptions,
         event_types: event_type::all(database).await?,
         keys: key::all(database).await?,
-        accounts: Vec::new(),
+        accounts: all_settings(database).await?,
         deletions: deletions(database).await?,
         change,
     })

@@ -1,11 +1,14 @@
 //! Subscriptions: what they are searched by in columns, the whole as a document.
 
-use resthooks::model::{AccountId, Subscription, SubscriptionId, SubscriptionNo};
-use resthooks::store::coding::subscription_status_code;
+use resthooks::model::{AccountId, AuditEntry, Subscription, SubscriptionId, SubscriptionNo};
+use resthooks::seal::Vault;
+use resthooks::store::coding::{open_subscription, seal_subscription, subscription_status_code};
 use resthooks::store::{Error, Page, SubscriptionFilter};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::audit;
+use super::sealing::unreadable;
 use crate::database::Database;
 use crate::event_row::{account, count, get};
 use crate::failure::corrupt;
@@ -16,10 +19,15 @@ use crate::value::Uuid;
 const SELECT: &str = "SELECT no, version, document FROM @.subscription";
 
 /// Inserts one, with counters at their beginning, and gives its number.
-pub(crate) async fn insert_subscription(inner: &Inner, new: &Subscription) -> Result<SubscriptionNo, Error> {
+pub(crate) async fn insert_subscription(
+    inner: &Inner,
+    new: &Subscription,
+    entry: Option<&AuditEntry>,
+) -> Result<SubscriptionNo, Error> {
     let (node, uid, account) = (inner.numbers.node(), Uuid(new.id.0), new.account.as_str());
     let (status, target, patterns) = (status_code(new), new.target_url.as_str(), patterns(new));
-    let (document, created) = (document(new)?, new.created_at.as_millis());
+    let (document, created) = (seal_subscription(new, &inner.vault), new.created_at.as_millis());
+    let (sealed_with, audit) = (inner.vault.sealing_id(), audit::columns(entry)?);
     let parameters = [
         (&node as _, Type::INT8),
         (&uid as _, Type::UUID),
@@ -28,19 +36,26 @@ pub(crate) async fn insert_subscription(inner: &Inner, new: &Subscription) -> Re
         (&target as _, Type::TEXT),
         (&patterns as _, Type::TEXT),
         (&document as _, Type::TEXT),
+        (&sealed_with as _, Type::TEXT),
         (&created as _, Type::INT8),
+        (&audit as _, Type::TEXT_ARRAY),
     ];
-    let sql = "SELECT @.insert_subscription($1, $2, $3, $4, $5, $6, $7, $8) AS no";
+    let sql = "SELECT @.insert_subscription($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS no";
     let rows = inner.database.once(sql, &parameters).await?;
     let row = rows.first().ok_or_else(|| corrupt("a subscription's number"))?;
     Ok(SubscriptionNo(get(row, "no")?))
 }
 
 /// Replaces the one with this number and version. One that has gone with its account is not brought back.
-pub(crate) async fn update_subscription(inner: &Inner, changed: &Subscription) -> Result<(), Error> {
+pub(crate) async fn update_subscription(
+    inner: &Inner,
+    changed: &Subscription,
+    entry: Option<&AuditEntry>,
+) -> Result<(), Error> {
     let (node, version) = (inner.numbers.node(), changed.version.cast_signed());
     let (status, target, patterns) = (status_code(changed), changed.target_url.as_str(), patterns(changed));
-    let document = document(changed)?;
+    let document = seal_subscription(changed, &inner.vault);
+    let (sealed_with, audit) = (inner.vault.sealing_id(), audit::columns(entry)?);
     let parameters = [
         (&node as _, Type::INT8),
         (&changed.no.0 as _, Type::INT8),
@@ -49,8 +64,10 @@ pub(crate) async fn update_subscription(inner: &Inner, changed: &Subscription) -
         (&target as _, Type::TEXT),
         (&patterns as _, Type::TEXT),
         (&document as _, Type::TEXT),
+        (&sealed_with as _, Type::TEXT),
+        (&audit as _, Type::TEXT_ARRAY),
     ];
-    let sql = "SELECT @.update_subscription($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "SELECT @.update_subscription($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     inner.database.once(sql, &parameters).await?;
     Ok(())
 }
@@ -64,24 +81,18 @@ fn patterns(subscription: &Subscription) -> String {
     subscription.events.iter().fold(" ".to_owned(), |all, pattern| all + pattern.as_str() + " ")
 }
 
-fn document(subscription: &Subscription) -> Result<String, Error> {
-    serde_json::to_string(subscription).map_err(|e| Error::Corrupt(e.to_string()))
-}
-
 /// The one with this id.
-pub(crate) async fn subscription(
-    database: &Database,
-    id: SubscriptionId,
-) -> Result<Option<Subscription>, Error> {
+pub(crate) async fn subscription(inner: &Inner, id: SubscriptionId) -> Result<Option<Subscription>, Error> {
     let mut query = Query::new(SELECT);
     query.given("uid = ?", Some(id.0));
     query.end("", 1);
-    Ok(query.read(database, subscription_in).await?.pop())
+    let read = |row: &Row| subscription_in(row, &inner.vault);
+    Ok(query.read(&inner.database, read).await?.pop())
 }
 
 /// Those with these numbers.
 pub(crate) async fn subscriptions_by_no(
-    database: &Database,
+    inner: &Inner,
     numbers: &[SubscriptionNo],
 ) -> Result<Vec<Subscription>, Error> {
     if numbers.is_empty() {
@@ -89,7 +100,8 @@ pub(crate) async fn subscriptions_by_no(
     }
     let numbers: Vec<i64> = numbers.iter().map(|no| no.0).collect();
     let ask = format!("{SELECT} WHERE no = ANY ($1)");
-    database.read(&ask, &[(&numbers, Type::INT8_ARRAY)]).await?.iter().map(subscription_in).collect()
+    let rows = inner.database.read(&ask, &[(&numbers, Type::INT8_ARRAY)]).await?;
+    rows.iter().map(|row| subscription_in(row, &inner.vault)).collect()
 }
 
 /// Which subscriptions these accounts have. Those that have ended stay in the table, more and more of them: they are
@@ -108,9 +120,8 @@ pub(crate) async fn live_subscriptions_of(
 }
 
 /// The subscription in a row with its number, version and document.
-pub(super) fn subscription_in(row: &Row) -> Result<Subscription, Error> {
-    let mut subscription: Subscription =
-        serde_json::from_str(get(row, "document")?).map_err(|_| corrupt("a subscription"))?;
+pub(super) fn subscription_in(row: &Row, vault: &Vault) -> Result<Subscription, Error> {
+    let mut subscription = open_subscription(get(row, "document")?, vault).map_err(unreadable)?;
     subscription.no = SubscriptionNo(get(row, "no")?);
     subscription.version = count(row, "version")?;
     Ok(subscription)
@@ -118,11 +129,12 @@ pub(super) fn subscription_in(row: &Row) -> Result<Subscription, Error> {
 
 /// A page of them, newest first.
 pub(crate) async fn list_subscriptions(
-    database: &Database,
+    inner: &Inner,
     filter: &SubscriptionFilter,
     page: &Page<SubscriptionId>,
 ) -> Result<Vec<Subscription>, Error> {
-    list_query(filter, page).read(database, subscription_in).await
+    let read = |row: &Row| subscription_in(row, &inner.vault);
+    list_query(filter, page).read(&inner.database, read).await
 }
 
 /// Each shape has an index to go along.

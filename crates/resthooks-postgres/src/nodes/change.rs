@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use resthooks::model::{AccountId, EventName, KeyId, SubscriptionNo};
+use resthooks::model::{AccountId, AccountSettings, EventName, KeyId, SubscriptionNo};
 use resthooks::store::{Change, ChangeNo, Changes, Error};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::control::{
-    event_types_named, key_id, keys_of, keys_with, live_subscriptions_of, subscriptions_by_no,
+    event_types_named, key_id, keys_of, keys_with, live_subscriptions_of, settings_of, subscriptions_by_no,
 };
 use crate::database::Database;
 use crate::event_row::get;
@@ -25,6 +25,7 @@ enum Noted {
     EventType(EventName),
     Key(KeyId),
     Account(AccountId),
+    Settings(AccountId),
 }
 
 /// Those after this point, in their order; each thing once, at its last place.
@@ -53,28 +54,35 @@ fn noted(row: &Row) -> Result<Noted, Error> {
         1 => Noted::EventType(key.parse().map_err(|_| wrong())?),
         2 => Noted::Key(key_id(key).ok_or_else(wrong)?),
         3 => Noted::Account(key.parse().map_err(|_| wrong())?),
+        4 => Noted::Settings(key.parse().map_err(|_| wrong())?),
         _ => return Err(wrong()),
     })
 }
 
 async fn as_they_stand(inner: &Inner, all: Vec<Noted>) -> Result<Vec<Change>, Error> {
     let database = &inner.database;
-    let (mut numbers, mut names, mut ids, mut accounts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut numbers, mut names, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut accounts, mut set) = (Vec::new(), Vec::new());
     for one in &all {
         match one {
             Noted::Subscription(no) => numbers.push(*no),
             Noted::EventType(name) => names.push(name.as_str()),
             Noted::Key(id) => ids.push(*id),
             Noted::Account(id) => accounts.push(id),
+            Noted::Settings(id) => set.push(id),
         }
     }
-    let subscriptions = subscriptions_by_no(database, &numbers).await?;
+    let subscriptions = subscriptions_by_no(inner, &numbers).await?;
     let mut subscriptions: HashMap<_, _> = subscriptions.into_iter().map(|one| (one.no, one)).collect();
     let types = event_types_named(database, &names).await?;
     let mut types: HashMap<_, _> = types.into_iter().map(|one| (one.name.clone(), one)).collect();
     let keys = keys_with(database, &ids).await?;
     let mut keys: HashMap<_, _> = keys.into_iter().map(|one| (one.id, one)).collect();
     let (mut live, mut held) = what_they_have(database, &accounts).await?;
+    set.extend(&accounts);
+    let settings: HashMap<AccountId, AccountSettings> =
+        settings_of(database, &set).await?.into_iter().collect();
+    let settings = |id: &AccountId| settings.get(id).cloned().unwrap_or_default();
     let change = |one| match one {
         // One that has gone with its account: that is a change of its own.
         Noted::Subscription(no) => subscriptions.remove(&no).map(|one| Change::Subscription(Box::new(one))),
@@ -86,7 +94,12 @@ async fn as_they_stand(inner: &Inner, all: Vec<Noted>) -> Result<Vec<Change>, Er
         Noted::Account(id) => {
             let subscriptions = live.remove(&id).unwrap_or_default();
             let keys = held.remove(&id).unwrap_or_default();
-            Some(Change::Account { id, subscriptions, keys })
+            let settings = settings(&id);
+            Some(Change::Account { id, subscriptions, keys, settings })
+        }
+        Noted::Settings(id) => {
+            let settings = settings(&id);
+            Some(Change::AccountSettings(id, settings))
         }
     };
     Ok(all.into_iter().filter_map(change).collect())

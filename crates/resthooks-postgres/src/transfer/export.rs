@@ -3,21 +3,20 @@
 use std::collections::HashMap;
 
 use resthooks::model::{
-    EventId, EventSeq, Health, KeyId, Progress, SequencedEvent, SubscriptionId, SubscriptionNo,
+    EventId, EventSeq, Health, Progress, SequencedEvent, SubscriptionId, SubscriptionNo, Uid,
 };
+use resthooks::seal::Vault;
 use resthooks::store::Error;
-use resthooks::store::coding::{decode_attempt, delivery_status};
+use resthooks::store::coding::{decode_attempt, delivery_status, reseal_document};
 use resthooks::store::transfer::{
-    Base64, Cursor, Item, Kind, MovedAccount, MovedDelivery, MovedEvent, MovedKey, MovedMatch,
-    MovedSubscription, Text,
+    Base64, Cursor, Item, Kind, MovedAccount, MovedDelivery, MovedEvent, MovedMatch, MovedSubscription, Text,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::control::{KEY_COLUMNS, audit_entry, key as api_key, read_settings, unreadable};
 use crate::database::Database;
-use crate::event_row::{
-    COLUMNS, account, count, event, get, name, small_count, text, time, time_or_none, uid,
-};
+use crate::event_row::{COLUMNS, account, count, event, get, name, small_count, time, time_or_none, uid};
 use crate::failure::corrupt;
 use crate::value::{Uuid, count as most};
 
@@ -27,12 +26,12 @@ const ENOUGH_BYTES: i64 = 8 * 1024 * 1024;
 type Found = Vec<(Item, Cursor)>;
 type Keyed<T> = HashMap<(EventSeq, SubscriptionNo), T>;
 
-const ACCOUNTS: &str = "SELECT id, created_at FROM @.account WHERE id > $1 ORDER BY id LIMIT $2";
+const ACCOUNTS: &str = "SELECT id, created_at, settings FROM @.account WHERE id > $1 ORDER BY id LIMIT $2";
 const EVENT_TYPES: &str = "SELECT name, document FROM @.event_type WHERE name > $1 ORDER BY name LIMIT $2";
-const KEYS: &str = "SELECT id, hash, account, name, created_at FROM @.api_key WHERE $1::uuid IS NULL OR id > $1 \
-                    ORDER BY id LIMIT $2";
+const AUDIT: &str = "SELECT id, at, actor, action, object, account, changed, reason FROM @.audit WHERE id > $1 \
+                     ORDER BY id LIMIT $2";
 const SUBSCRIPTIONS: &str = "SELECT s.no, s.version, s.document, p.sequence, p.last_success_at, p.last_failure_at, \
-                             p.failing_since, p.consecutive_failures FROM @.subscription s \
+                             p.failing_since, p.consecutive_failures, s.sealed_with FROM @.subscription s \
                              LEFT JOIN @.progress p ON p.subscription = s.no WHERE s.no > $1 ORDER BY s.no LIMIT $2";
 const IDS: &str = "SELECT no, uid FROM @.subscription WHERE no = ANY ($1)";
 const DELIVERIES: &str = "SELECT d.* FROM unnest($1, $2, $3) AS u (account, subscription, seq) CROSS JOIN LATERAL (\
@@ -44,7 +43,12 @@ const ATTEMPTS: &str = "SELECT a.event_seq, a.subscription, a.place, a.attempt \
                         AND a.event_seq = u.seq ORDER BY a.place) a";
 
 /// What follows this cursor, of one kind.
-pub(super) async fn page(database: &Database, after: &Cursor, limit: usize) -> Result<Found, Error> {
+pub(super) async fn page(
+    database: &Database,
+    vault: &Vault,
+    after: &Cursor,
+    limit: usize,
+) -> Result<Found, Error> {
     let limit = most(limit);
     for kind in Kind::ALL.into_iter().filter(|kind| *kind >= after.kind()) {
         let from_start = kind > after.kind();
@@ -57,19 +61,26 @@ pub(super) async fn page(database: &Database, after: &Cursor, limit: usize) -> R
             Cursor::Subscription(no) | Cursor::Event(no) if !from_start => *no,
             _ => 0,
         };
-        let key = match after {
-            Cursor::ApiKey(id) if !from_start => Some(Uuid(id.0)),
-            _ => None,
-        };
+        // Nothing has the id that is all zeros.
+        let unique = Uuid(match after {
+            Cursor::ApiKey(id) if !from_start => id.0,
+            Cursor::Audit(id) if !from_start => id.0,
+            _ => Uid::ZERO,
+        });
         let found = match kind {
             Kind::Account => rows(database, ACCOUNTS, (&text, Type::TEXT), limit, moved_account).await,
             Kind::EventType => {
                 rows(database, EVENT_TYPES, (&text, Type::TEXT), limit, moved_event_type).await
             }
-            Kind::ApiKey => rows(database, KEYS, (&key, Type::UUID), limit, moved_key).await,
-            Kind::Subscription => {
-                rows(database, SUBSCRIPTIONS, (&number, Type::INT8), limit, moved_subscription).await
+            Kind::ApiKey => {
+                let keys = format!("{KEY_COLUMNS} WHERE id > $1 ORDER BY id LIMIT $2");
+                rows(database, &keys, (&unique, Type::UUID), limit, moved_key).await
             }
+            Kind::Subscription => {
+                let read = |row: &Row| moved_subscription(row, vault);
+                rows(database, SUBSCRIPTIONS, (&number, Type::INT8), limit, read).await
+            }
+            Kind::Audit => rows(database, AUDIT, (&unique, Type::UUID), limit, moved_audit).await,
             Kind::Event => events(database, number, limit).await,
         }?;
         if !found.is_empty() {
@@ -91,7 +102,8 @@ async fn rows(
 
 fn moved_account(row: &Row) -> Result<(Item, Cursor), Error> {
     let id = account(row, "id")?;
-    let moved = MovedAccount { id: id.clone(), created_at: time(row, "created_at")? };
+    let created_at = time(row, "created_at")?;
+    let moved = MovedAccount { id: id.clone(), created_at, settings: read_settings(row)? };
     Ok((Item::Account(moved), Cursor::Account(id)))
 }
 
@@ -101,27 +113,25 @@ fn moved_event_type(row: &Row) -> Result<(Item, Cursor), Error> {
 }
 
 fn moved_key(row: &Row) -> Result<(Item, Cursor), Error> {
-    let id = KeyId(uid(row, "id")?);
-    let account = match get::<Option<&str>>(row, "account")? {
-        None => None,
-        Some(_) => Some(account(row, "account")?),
-    };
-    let hash = Base64(get::<&[u8]>(row, "hash")?.to_vec().into());
-    let moved = MovedKey {
-        id,
-        account,
-        name: text(row, "name")?,
-        hash,
-        access: 0,
-        created_at: time(row, "created_at")?,
-        expires_at: None,
-        last_used_at: None,
-    };
-    Ok((Item::ApiKey(moved), Cursor::ApiKey(id)))
+    let key = api_key(row)?;
+    let id = key.id;
+    Ok((Item::ApiKey(key.into()), Cursor::ApiKey(id)))
 }
 
-fn moved_subscription(row: &Row) -> Result<(Item, Cursor), Error> {
-    let subscription = serde_json::from_str(get(row, "document")?).map_err(|_| corrupt("a subscription"))?;
+fn moved_audit(row: &Row) -> Result<(Item, Cursor), Error> {
+    let entry = audit_entry(row)?;
+    let id = entry.id;
+    Ok((Item::Audit(Box::new(entry)), Cursor::Audit(id)))
+}
+
+fn moved_subscription(row: &Row, vault: &Vault) -> Result<(Item, Cursor), Error> {
+    let document: &str = get(row, "document")?;
+    // Nothing leaves in clear.
+    let document = match get::<Option<&str>>(row, "sealed_with")? {
+        None => serde_json::from_str(&reseal_document(document, vault).map_err(unreadable)?),
+        Some(_) => serde_json::from_str(document),
+    };
+    let document = document.map_err(|_| corrupt("a subscription"))?;
     let progress = match get::<Option<i64>>(row, "sequence")? {
         None => None,
         Some(sequence) => Some(Progress {
@@ -134,11 +144,8 @@ fn moved_subscription(row: &Row) -> Result<(Item, Cursor), Error> {
             },
         }),
     };
-    let moved = MovedSubscription {
-        subscription,
-        version: count(row, "version")?,
-        progress: progress.map(Into::into),
-    };
+    let moved =
+        MovedSubscription { document, version: count(row, "version")?, progress: progress.map(Into::into) };
     Ok((Item::Subscription(Box::new(moved)), Cursor::Subscription(get(row, "no")?)))
 }
 

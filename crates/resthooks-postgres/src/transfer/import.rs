@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use resthooks::model::{ApiKey, KeyRole, SubscriptionId, SubscriptionNo, Timestamp};
+use resthooks::model::{AccountId, ApiKey, AuditEntry, KeyRole, SubscriptionId, SubscriptionNo, Timestamp};
+use resthooks::seal::Vault;
 use resthooks::store::Error;
-use resthooks::store::coding::subscription_status_code;
+use resthooks::store::coding::{open_subscription, seal_subscription, subscription_status_code};
 use resthooks::store::transfer::{Item, MovedEvent, MovedKey, MovedSubscription};
 use tokio_postgres::types::Type;
 
 use super::columns::Columns;
+use crate::control::{changed, unreadable, written_settings};
 use crate::database::{Database, Parameter, Way};
 use crate::event_row::{get, uid};
 use crate::failure::corrupt;
 use crate::numbers::numbers_around;
-use crate::value::Uuid;
+use crate::value::{Uuid, readable};
 
 /// What was imported before is being taken over by a node, which takes some moments.
 const TRIES: u32 = 60;
@@ -25,31 +27,34 @@ pub(super) fn unsound(what: impl std::fmt::Display) -> Error {
 }
 
 /// Adds those that are not there; how many that were.
-pub(super) async fn all(database: &Database, items: Vec<Item>) -> Result<usize, Error> {
+pub(super) async fn all(database: &Database, vault: &Vault, items: Vec<Item>) -> Result<usize, Error> {
     let mut added = 0;
-    let mut events = Vec::new();
+    let (mut entries, mut events) = (Vec::new(), Vec::new());
     for item in items {
-        // Those that other things may speak of come first, and events are added together.
-        added += match item {
-            Item::Event(moved) => {
-                events.push(moved);
-                0
-            }
-            other => usize::from(add(database, other).await?),
-        };
+        // Those that other things may speak of come first; what there is much of is added together.
+        match item {
+            Item::Event(moved) => events.push(moved),
+            Item::Audit(entry) => entries.push(entry),
+            other => added += usize::from(add(database, vault, other).await?),
+        }
     }
-    if events.is_empty() {
-        return Ok(added);
+    if !entries.is_empty() {
+        added += add_audit(database, &entries).await?;
     }
-    Ok(added + add_events(database, &events).await?)
+    if !events.is_empty() {
+        added += add_events(database, &events).await?;
+    }
+    Ok(added)
 }
 
-async fn add(database: &Database, item: Item) -> Result<bool, Error> {
+async fn add(database: &Database, vault: &Vault, item: Item) -> Result<bool, Error> {
     match item {
         Item::Account(moved) => {
             let (id, at) = (moved.id.as_str(), moved.created_at.as_millis());
-            ask(database, "SELECT @.import_account($1, $2) AS added", &[(&id, Type::TEXT), (&at, Type::INT8)])
-                .await
+            let settings = written_settings(&moved.settings)?;
+            let parameters: [Parameter<'_>; 3] =
+                [(&id, Type::TEXT), (&at, Type::INT8), (&settings, Type::TEXT)];
+            ask(database, "SELECT @.import_account($1, $2, $3) AS added", &parameters).await
         }
         Item::EventType(moved) => {
             let document = serde_json::to_string(&moved).map_err(unsound)?;
@@ -57,7 +62,8 @@ async fn add(database: &Database, item: Item) -> Result<bool, Error> {
             ask(database, sql, &[(&moved.name.as_str(), Type::TEXT), (&document, Type::TEXT)]).await
         }
         Item::ApiKey(moved) => add_key(database, moved).await,
-        Item::Subscription(moved) => add_subscription(database, &moved).await,
+        Item::Subscription(moved) => add_subscription(database, vault, &moved).await,
+        Item::Audit(entry) => Ok(add_audit(database, &[entry]).await? > 0),
         Item::Event(moved) => Ok(add_events(database, &[moved]).await? > 0),
     }
 }
@@ -79,13 +85,53 @@ async fn add_key(database: &Database, moved: MovedKey) -> Result<bool, Error> {
         (&account as _, Type::TEXT),
         (&key.name.as_deref().map(str::as_bytes) as _, Type::BYTEA),
         (&key.created_at.as_millis() as _, Type::INT8),
+        (&key.access.code() as _, Type::INT2),
+        (&key.expires_at.map(Timestamp::as_millis) as _, Type::INT8),
+        (&key.last_used_at.map(Timestamp::as_millis) as _, Type::INT8),
     ];
-    ask(database, "SELECT @.import_key($1, $2, $3, $4, $5) AS added", &parameters).await
+    ask(database, "SELECT @.import_key($1, $2, $3, $4, $5, $6, $7, $8) AS added", &parameters).await
 }
 
-async fn add_subscription(database: &Database, moved: &MovedSubscription) -> Result<bool, Error> {
-    let subscription = &moved.subscription;
-    let document = serde_json::to_string(subscription).map_err(unsound)?;
+async fn add_audit(database: &Database, entries: &[Box<AuditEntry>]) -> Result<usize, Error> {
+    let of = |text: fn(&AuditEntry) -> &str| -> Vec<String> {
+        entries.iter().map(|entry| readable(text(entry)).into_owned()).collect()
+    };
+    let ids: Vec<Uuid> = entries.iter().map(|entry| Uuid(entry.id.0)).collect();
+    let times: Vec<i64> = entries.iter().map(|entry| entry.at.as_millis()).collect();
+    let accounts: Vec<Option<&str>> =
+        entries.iter().map(|entry| entry.account.as_ref().map(AccountId::as_str)).collect();
+    let changes: Vec<String> = entries.iter().map(|entry| changed(entry)).collect::<Result<_, _>>()?;
+    let reasons: Vec<Option<String>> = entries
+        .iter()
+        .map(|entry| entry.reason.as_deref().map(|reason| readable(reason).into_owned()))
+        .collect();
+    let parameters: [Parameter<'_>; 8] = [
+        (&ids, Type::UUID_ARRAY),
+        (&times, Type::INT8_ARRAY),
+        (&of(|entry| entry.actor.as_str()), Type::TEXT_ARRAY),
+        (&of(|entry| entry.action.as_str()), Type::TEXT_ARRAY),
+        (&of(|entry| &entry.object), Type::TEXT_ARRAY),
+        (&accounts, Type::TEXT_ARRAY),
+        (&changes, Type::TEXT_ARRAY),
+        (&reasons, Type::TEXT_ARRAY),
+    ];
+    let sql = "SELECT @.import_audit($1, $2, $3, $4, $5, $6, $7, $8) AS added";
+    added(&database.repeat(Way::Any, sql, &parameters).await?)
+}
+
+async fn add_subscription(
+    database: &Database,
+    vault: &Vault,
+    moved: &MovedSubscription,
+) -> Result<bool, Error> {
+    let uid = Uuid(moved.id().map_err(unsound)?.0);
+    let there = "SELECT EXISTS (SELECT FROM @.subscription WHERE uid = $1) AS added";
+    if ask(database, there, &[(&uid, Type::UUID)]).await? {
+        return Ok(false);
+    }
+    // With whichever key it was sealed where it comes from.
+    let subscription = &open_subscription(&moved.document.to_string(), vault).map_err(unreadable)?;
+    let (document, key) = (seal_subscription(subscription, vault), vault.sealing_id());
     let status = i16::try_from(subscription_status_code(subscription.status)).unwrap_or(i16::MAX);
     let patterns =
         subscription.events.iter().fold(" ".to_owned(), |all, pattern| all + pattern.as_str() + " ");
@@ -98,6 +144,7 @@ async fn add_subscription(database: &Database, moved: &MovedSubscription) -> Res
         (&subscription.target_url.as_str() as _, Type::TEXT),
         (&patterns as _, Type::TEXT),
         (&document as _, Type::TEXT),
+        (&key as _, Type::TEXT),
         (&subscription.created_at.as_millis() as _, Type::INT8),
         (&moved.version.cast_signed() as _, Type::INT8),
         (&progress.map_or(0, |p| p.sequence.cast_signed()) as _, Type::INT8),
@@ -106,7 +153,8 @@ async fn add_subscription(database: &Database, moved: &MovedSubscription) -> Res
         (&progress.and_then(|p| at(p.failing_since)) as _, Type::INT8),
         (&progress.map_or(0, |p| p.consecutive_failures.cast_signed()) as _, Type::INT8),
     ];
-    let sql = "SELECT @.import_subscription($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS added";
+    let sql =
+        "SELECT @.import_subscription($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS added";
     ask(database, sql, &parameters).await
 }
 

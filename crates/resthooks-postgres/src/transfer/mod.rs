@@ -18,11 +18,11 @@ use crate::event_row::get;
 #[async_trait]
 impl Transfer for PostgresStore {
     async fn export(&self, after: &Cursor, limit: usize) -> Result<Vec<(Item, Cursor)>, Error> {
-        export::page(self.database(), after, limit).await
+        export::page(self.database(), self.vault(), after, limit).await
     }
 
     async fn import(&self, items: Vec<Item>) -> Result<usize, Error> {
-        import::all(self.database(), items).await
+        import::all(self.database(), self.vault(), items).await
     }
 
     async fn end_import(&self) -> Result<(), Error> {

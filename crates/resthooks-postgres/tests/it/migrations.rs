@@ -73,13 +73,14 @@ async fn a_newer_schema_is_refused() {
 /// password.
 #[tokio::test]
 async fn what_can_not_be_reached_is_told() {
-    let nobody = PostgresStore::open("postgres://u:secret@127.0.0.1:1/d", Options::default()).await;
+    let options = Schema::new().options();
+    let nobody = PostgresStore::open("postgres://u:secret@127.0.0.1:1/d", options.clone()).await;
     assert!(matches!(nobody, Err(Error::Unavailable(_))), "{nobody:?}");
     let (before, _) =
         url().rsplit_once('/').map(|(before, after)| (before.to_owned(), after.to_owned())).unwrap();
-    let why = words(PostgresStore::open(&format!("{before}/no-such-database"), Options::default()).await);
+    let why = words(PostgresStore::open(&format!("{before}/no-such-database"), options.clone()).await);
     assert!(why.contains("create the database"), "{why}");
     for name in ["", "pg_resthooks", &"x".repeat(64)] {
-        words(PostgresStore::open(&url(), Options { schema: name.to_owned(), ..Options::default() }).await);
+        words(PostgresStore::open(&url(), Options { schema: name.to_owned(), ..options.clone() }).await);
     }
 }

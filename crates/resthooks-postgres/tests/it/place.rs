@@ -1,7 +1,9 @@
 //! Where one test's store is: a schema of its own in the database that a variable of the environment names.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use resthooks::seal::Vault;
 use resthooks::store::Error;
 use resthooks_postgres::{Options, PostgresStore};
 use tokio_postgres::{Client, NoTls};
@@ -11,6 +13,8 @@ const VARIABLE: &str = "RESTHOOKS_TEST_POSTGRES";
 /// A schema that goes with the test.
 pub(crate) struct Schema {
     pub(crate) name: String,
+    /// What its secrets are sealed with, unless a test says otherwise.
+    vault: Arc<Vault>,
 }
 
 /// The database, of which the tests need to be a superuser.
@@ -28,11 +32,12 @@ impl Schema {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let n = MADE.fetch_add(1, Ordering::Relaxed);
         // Needs quoting, so that a name that is written without is noticed.
-        Self { name: format!("Test-{}-{n}", std::process::id()) }
+        Self { name: format!("Test-{}-{n}", std::process::id()), vault: Arc::new(Vault::ephemeral()) }
     }
 
     pub(crate) fn options(&self) -> Options {
-        Options { schema: self.name.clone(), pool_size: 4, ..Options::default() }
+        let vault = Some(Arc::clone(&self.vault));
+        Options { schema: self.name.clone(), pool_size: 4, vault, ..Options::default() }
     }
 
     pub(crate) async fn open(&self) -> PostgresStore {

@@ -3,11 +3,12 @@
 //! A step is one short transaction, so that an account with millions of events does not hold up everybody's
 //! commits. The deletion is written down first and struck out last: a restart goes on with it.
 
-use resthooks::model::{AccountId, EventSeq, Timestamp};
+use resthooks::model::{AccountId, AuditEntry, EventSeq};
 use resthooks::store::{DeletedAccount, Error};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::account::holds_anything;
+use super::audit::write_audit;
 use crate::failure::from_sqlite;
 use crate::writer::Work;
 
@@ -19,7 +20,7 @@ const ROWS: usize = 1_000;
 pub(crate) fn begin_delete_account(
     work: &mut Work<'_>,
     id: &AccountId,
-    _now: Timestamp,
+    audit: Option<&AuditEntry>,
 ) -> Result<Option<DeletedAccount>, Error> {
     let Some(no) = work.memory.known_account(work.connection, id)? else { return Ok(None) };
     if !holds_anything(work.connection, no)? {
@@ -27,6 +28,7 @@ pub(crate) fn begin_delete_account(
     }
     let through = EventSeq(work.memory.last);
     begin(work.connection, no, through).map_err(from_sqlite)?;
+    write_audit(work.connection, audit)?;
     work.memory.end_account(id.clone(), through);
     Ok(Some(DeletedAccount { account: id.clone(), through }))
 }
@@ -38,6 +40,7 @@ fn begin(connection: &Connection, no: i64, through: EventSeq) -> rusqlite::Resul
         [no],
     )?;
     connection.execute("DELETE FROM subscription WHERE account = ?1", [no])?;
+    connection.execute("UPDATE account SET settings = NULL WHERE no = ?1", [no])?;
     // The last event may be among those that go, and its number must not be given again.
     connection.execute("UPDATE position SET floor = max(floor, ?1)", [through.0])?;
     connection.execute(

@@ -1,15 +1,20 @@
 //! Event types: a document each, by name.
 
-use resthooks::model::{EventName, EventType};
+use resthooks::model::{AuditEntry, EventName, EventType};
 use resthooks::store::Error;
 use rusqlite::Connection;
 
+use super::audit::write_audit;
 use crate::event_row::text;
 use crate::failure::{corrupt, from_sqlite};
 use crate::writer::Work;
 
 /// Inserts or replaces one.
-pub(crate) fn put_event_type(work: &mut Work<'_>, event_type: &EventType) -> Result<(), Error> {
+pub(crate) fn put_event_type(
+    work: &mut Work<'_>,
+    event_type: &EventType,
+    audit: Option<&AuditEntry>,
+) -> Result<(), Error> {
     let document = serde_json::to_string(event_type).map_err(|e| Error::Corrupt(e.to_string()))?;
     work.connection
         .prepare_cached(
@@ -18,16 +23,23 @@ pub(crate) fn put_event_type(work: &mut Work<'_>, event_type: &EventType) -> Res
         )
         .and_then(|mut put| put.execute((event_type.name.as_str(), document)))
         .map_err(from_sqlite)?;
-    Ok(())
+    write_audit(work.connection, audit)
 }
 
 /// Whether there was one.
-pub(crate) fn delete_event_type(work: &mut Work<'_>, name: &EventName) -> Result<bool, Error> {
+pub(crate) fn delete_event_type(
+    work: &mut Work<'_>,
+    name: &EventName,
+    audit: Option<&AuditEntry>,
+) -> Result<bool, Error> {
     let deleted = work
         .connection
         .prepare_cached("DELETE FROM event_type WHERE name = ?1")
         .and_then(|mut delete| delete.execute([name.as_str()]))
         .map_err(from_sqlite)?;
+    if deleted > 0 {
+        write_audit(work.connection, audit)?;
+    }
     Ok(deleted > 0)
 }
 

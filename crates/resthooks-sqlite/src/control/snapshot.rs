@@ -1,21 +1,23 @@
 //! Everything that a node keeps in memory.
 
 use resthooks::model::{EventSeq, Health, Progress, SubscriptionNo, Timestamp};
+use resthooks::seal::Vault;
 use resthooks::store::{ChangeNo, DeletedAccount, Error, Snapshot, Standing};
 use rusqlite::{Connection, Row};
 
+use super::account::all_settings;
 use super::subscription::subscription_in;
 use super::{event_type, key};
 use crate::event_row::{account, get};
 use crate::failure::from_sqlite;
 
 /// As one state of the store.
-pub(crate) fn snapshot(connection: &Connection) -> Result<Snapshot, Error> {
+pub(crate) fn snapshot(connection: &Connection, vault: &Vault) -> Result<Snapshot, Error> {
     let mut snapshot = Snapshot {
         subscriptions: Vec::new(),
         event_types: event_type::all(connection)?,
         keys: key::all(connection)?,
-        accounts: Vec::new(),
+        accounts: all_settings(connection)?,
         deletions: deletions(connection)?,
         // Nobody else changes anything.
         change: ChangeNo::default(),
@@ -29,7 +31,7 @@ pub(crate) fn snapshot(connection: &Connection) -> Result<Snapshot, Error> {
         .map_err(from_sqlite)?;
     let mut rows = ask.query([]).map_err(from_sqlite)?;
     while let Some(row) = rows.next().map_err(from_sqlite)? {
-        snapshot.subscriptions.push((subscription_in(row)?, progress(row, 3)?));
+        snapshot.subscriptions.push((subscription_in(row, vault)?, progress(row, 3)?));
     }
     Ok(snapshot)
 }

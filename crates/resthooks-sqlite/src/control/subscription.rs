@@ -1,24 +1,32 @@
 //! Subscriptions: what they are searched by in columns, the whole as a document.
 
-use resthooks::model::{Subscription, SubscriptionId, SubscriptionNo};
+use resthooks::model::{AuditEntry, Subscription, SubscriptionId, SubscriptionNo};
+use resthooks::seal::Vault;
+use resthooks::store::coding::{open_subscription, seal_subscription, subscription_status_code};
 use resthooks::store::{Error, Page, SubscriptionFilter};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
+use super::audit::write_audit;
+use super::sealing::{note_sealing_key, unreadable};
 use crate::event_row::{get, text};
-use crate::failure::{corrupt, from_sqlite};
+use crate::failure::from_sqlite;
 use crate::memory::account_no;
 use crate::query::Query;
 use crate::writer::Work;
-use resthooks::store::coding::subscription_status_code;
 
 /// Inserts one, with counters at their beginning, and gives its number.
-pub(crate) fn insert_subscription(work: &mut Work<'_>, new: &Subscription) -> Result<SubscriptionNo, Error> {
+pub(crate) fn insert_subscription(
+    work: &mut Work<'_>,
+    new: &Subscription,
+    audit: Option<&AuditEntry>,
+) -> Result<SubscriptionNo, Error> {
     let account = work.memory.account(work.connection, &new.account, new.created_at)?;
+    note_sealing_key(work.connection, work.vault)?;
     let no = work
         .connection
         .prepare_cached(
-            "INSERT INTO subscription (uid, account, status, target_url, patterns, document) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO subscription (uid, account, status, target_url, patterns, document, sealed_with) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .and_then(|mut insert| {
             insert.insert((
@@ -27,7 +35,8 @@ pub(crate) fn insert_subscription(work: &mut Work<'_>, new: &Subscription) -> Re
                 subscription_status_code(new.status),
                 new.target_url.as_str(),
                 patterns(new),
-                document(new)?,
+                seal_subscription(new, work.vault),
+                work.vault.sealing_id(),
             ))
         })
         .map_err(from_sqlite)?;
@@ -37,16 +46,22 @@ pub(crate) fn insert_subscription(work: &mut Work<'_>, new: &Subscription) -> Re
         )
         .and_then(|mut insert| insert.execute([no]))
         .map_err(from_sqlite)?;
+    write_audit(work.connection, audit)?;
     Ok(SubscriptionNo(no))
 }
 
 /// Replaces the one with this number and version. One that has gone with its account is not brought back.
-pub(crate) fn update_subscription(work: &mut Work<'_>, changed: &Subscription) -> Result<(), Error> {
+pub(crate) fn update_subscription(
+    work: &mut Work<'_>,
+    changed: &Subscription,
+    audit: Option<&AuditEntry>,
+) -> Result<(), Error> {
+    note_sealing_key(work.connection, work.vault)?;
     let updated = work
         .connection
         .prepare_cached(
             "UPDATE subscription SET status = ?2, target_url = ?3, patterns = ?4, document = ?5, \
-             version = version + 1 WHERE no = ?1 AND version = ?6",
+             sealed_with = ?7, version = version + 1 WHERE no = ?1 AND version = ?6",
         )
         .and_then(|mut update| {
             update.execute((
@@ -54,12 +69,13 @@ pub(crate) fn update_subscription(work: &mut Work<'_>, changed: &Subscription) -
                 subscription_status_code(changed.status),
                 changed.target_url.as_str(),
                 patterns(changed),
-                document(changed)?,
+                seal_subscription(changed, work.vault),
                 changed.version,
+                work.vault.sealing_id(),
             ))
         })
         .map_err(from_sqlite)?;
-    if updated == 1 { Ok(()) } else { Err(Error::Overtaken) }
+    if updated == 1 { write_audit(work.connection, audit) } else { Err(Error::Overtaken) }
 }
 
 /// Each pattern between spaces, which none contains, so that one can be found to the letter.
@@ -67,39 +83,41 @@ fn patterns(subscription: &Subscription) -> String {
     subscription.events.iter().fold(" ".to_owned(), |all, pattern| all + pattern.as_str() + " ")
 }
 
-fn document(subscription: &Subscription) -> rusqlite::Result<String> {
-    serde_json::to_string(subscription).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
-}
-
 /// The one with this id.
 pub(crate) fn subscription(
     connection: &Connection,
+    vault: &Vault,
     id: SubscriptionId,
 ) -> Result<Option<Subscription>, Error> {
-    one(connection, "SELECT no, version, document FROM subscription WHERE uid = ?1", &id.0.to_bytes())
+    one(connection, vault, "SELECT no, version, document FROM subscription WHERE uid = ?1", &id.0.to_bytes())
 }
 
 /// Those with these numbers.
 pub(crate) fn subscriptions_by_no(
     connection: &Connection,
+    vault: &Vault,
     numbers: &[SubscriptionNo],
 ) -> Result<Vec<Subscription>, Error> {
     let by_no = "SELECT no, version, document FROM subscription WHERE no = ?1";
-    numbers.iter().filter_map(|no| one(connection, by_no, &no.0).transpose()).collect()
+    numbers.iter().filter_map(|no| one(connection, vault, by_no, &no.0).transpose()).collect()
 }
 
-fn one(connection: &Connection, sql: &str, key: &dyn ToSql) -> Result<Option<Subscription>, Error> {
+fn one(
+    connection: &Connection,
+    vault: &Vault,
+    sql: &str,
+    key: &dyn ToSql,
+) -> Result<Option<Subscription>, Error> {
     connection
         .prepare_cached(sql)
-        .and_then(|mut ask| ask.query_row([key], |row| Ok(subscription_in(row))).optional())
+        .and_then(|mut ask| ask.query_row([key], |row| Ok(subscription_in(row, vault))).optional())
         .map_err(from_sqlite)?
         .transpose()
 }
 
 /// The subscription in a row that begins with its number, version and document.
-pub(super) fn subscription_in(row: &Row<'_>) -> Result<Subscription, Error> {
-    let mut subscription: Subscription =
-        serde_json::from_str(text(row, 2)?).map_err(|_| corrupt("a subscription"))?;
+pub(super) fn subscription_in(row: &Row<'_>, vault: &Vault) -> Result<Subscription, Error> {
+    let mut subscription = open_subscription(text(row, 2)?, vault).map_err(unreadable)?;
     subscription.no = SubscriptionNo(get(row, 0)?);
     subscription.version = get(row, 1)?;
     Ok(subscription)
@@ -108,6 +126,7 @@ pub(super) fn subscription_in(row: &Row<'_>) -> Result<Subscription, Error> {
 /// A page of them, newest first.
 pub(crate) fn list_subscriptions(
     connection: &Connection,
+    vault: &Vault,
     filter: &SubscriptionFilter,
     page: &Page<SubscriptionId>,
 ) -> Result<Vec<Subscription>, Error> {
@@ -125,7 +144,7 @@ pub(crate) fn list_subscriptions(
             Some(no) => no,
         },
     };
-    list_query(filter, account, before, page.limit).read(connection, subscription_in)
+    list_query(filter, account, before, page.limit).read(connection, |row| subscription_in(row, vault))
 }
 
 fn no_of(connection: &Connection, id: SubscriptionId) -> Result<Option<i64>, Error> {

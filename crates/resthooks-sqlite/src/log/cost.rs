@@ -1,6 +1,7 @@
 //! That what is asked all the time costs by what is asked for, not by what waits.
 
 use resthooks::model::{DeliveryStatus, EventSeq, NodeNo, SubscriptionNo, Timestamp};
+use resthooks::seal::Vault;
 use resthooks::store::{LeaseDue, Settle};
 use rusqlite::{Connection, StatementStatus};
 
@@ -18,7 +19,7 @@ fn backlog() -> Connection {
     let connection = in_memory();
     connection
         .execute_batch(&format!(
-            "INSERT INTO account VALUES (1, 'a', 0); INSERT INTO event_name VALUES (1, 'a.b');
+            "INSERT INTO account (no, id, created_at) VALUES (1, 'a', 0); INSERT INTO event_name VALUES (1, 'a.b');
              WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {BACKLOG})
              INSERT INTO event (seq, uid, account, name, created_at, matched, data)
              SELECT n, CAST(printf('%016d', n) AS BLOB), 1, 1, 0, x'010101', x'30' FROM n;
@@ -52,7 +53,8 @@ fn settling_costs_by_what_is_moved() {
     let connection = backlog();
     let mut memory = Memory::default();
     memory.reload(&connection).unwrap();
-    let mut work = Work { connection: &connection, memory: &mut memory };
+    let vault = Vault::ephemeral();
+    let mut work = Work { connection: &connection, memory: &mut memory, vault: &vault };
     let ask = Settle {
         node: NodeNo(1),
         subscription: SubscriptionNo(1),

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use resthooks::model::{
-    EventId, EventType, Health, KeyId, Progress, SequencedEvent, Subscription, SubscriptionId,
-    SubscriptionNo, Timestamp,
+    EventId, EventType, Health, Progress, SequencedEvent, SubscriptionId, SubscriptionNo, Timestamp,
 };
+use resthooks::seal::Vault;
 use resthooks::store::Error;
-use resthooks::store::coding::{decode_attempt, delivery_status};
+use resthooks::store::coding::{decode_attempt, delivery_status, reseal_document};
 use resthooks::store::transfer::{
-    Base64, Cursor, Item, Kind, MovedAccount, MovedDelivery, MovedEvent, MovedKey, MovedMatch,
-    MovedSubscription, Text,
+    Base64, Cursor, Item, Kind, MovedAccount, MovedDelivery, MovedEvent, MovedMatch, MovedSubscription, Text,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use crate::control::{AUDIT_IN_ORDER, KEYS, audit_entry, key, read_settings, unreadable};
 use crate::event_row::{COLUMNS, JOINS, account, blob, event, get, name, text, uid};
 use crate::failure::{corrupt, from_sqlite};
 
@@ -24,7 +24,12 @@ const ENOUGH_BYTES: usize = 8 * 1024 * 1024;
 type Found = Vec<(Item, Cursor)>;
 
 /// What follows this cursor, of one kind.
-pub(super) fn page(connection: &Connection, after: &Cursor, limit: usize) -> Result<Found, Error> {
+pub(super) fn page(
+    connection: &Connection,
+    vault: &Vault,
+    after: &Cursor,
+    limit: usize,
+) -> Result<Found, Error> {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind >= after.kind()) {
         let found = match (kind, after) {
             (Kind::Account, Cursor::Account(id)) => accounts(connection, id.as_str(), limit),
@@ -33,8 +38,10 @@ pub(super) fn page(connection: &Connection, after: &Cursor, limit: usize) -> Res
             (Kind::EventType, _) => event_types(connection, "", limit),
             (Kind::ApiKey, Cursor::ApiKey(id)) => keys(connection, &id.0.to_bytes(), limit),
             (Kind::ApiKey, _) => keys(connection, &[], limit),
-            (Kind::Subscription, Cursor::Subscription(no)) => subscriptions(connection, *no, limit),
-            (Kind::Subscription, _) => subscriptions(connection, 0, limit),
+            (Kind::Subscription, Cursor::Subscription(no)) => subscriptions(connection, vault, *no, limit),
+            (Kind::Subscription, _) => subscriptions(connection, vault, 0, limit),
+            (Kind::Audit, Cursor::Audit(id)) => audit(connection, &id.0.to_bytes(), limit),
+            (Kind::Audit, _) => audit(connection, &[], limit),
             (Kind::Event, Cursor::Event(seq)) => events(connection, *seq, limit),
             (Kind::Event, _) => events(connection, 0, limit),
         }?;
@@ -65,10 +72,11 @@ fn rows<T>(
 }
 
 fn accounts(connection: &Connection, after: &str, limit: usize) -> Result<Found, Error> {
-    let sql = "SELECT id, created_at FROM account WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = "SELECT id, created_at, settings FROM account WHERE id > ?1 ORDER BY id LIMIT ?2";
     rows(connection, sql, after.to_owned(), limit, |row| {
         let id = account(row, 0)?;
-        let moved = MovedAccount { id: id.clone(), created_at: Timestamp::from_millis(get(row, 1)?) };
+        let created_at = Timestamp::from_millis(get(row, 1)?);
+        let moved = MovedAccount { id: id.clone(), created_at, settings: read_settings(row, 2)? };
         Ok(Some((Item::Account(moved), Cursor::Account(id))))
     })
 }
@@ -82,41 +90,35 @@ fn event_types(connection: &Connection, after: &str, limit: usize) -> Result<Fou
 }
 
 fn keys(connection: &Connection, after: &[u8], limit: usize) -> Result<Found, Error> {
-    let sql = "SELECT k.id, k.hash, k.account, k.name, k.created_at, a.id FROM api_key k \
-               LEFT JOIN account a ON a.no = k.account WHERE k.id > ?1 ORDER BY k.id LIMIT ?2";
-    rows(connection, sql, after.to_vec(), limit, |row| {
-        let id = KeyId(uid(row, 0)?);
-        // A key whose account can't be read must never become the provider's.
-        let account = match get::<Option<i64>>(row, 2)? {
-            None => None,
-            Some(_) => Some(account(row, 5).map_err(|_| corrupt("a key's account"))?),
-        };
-        let hash = Base64(blob(row, 1)?.to_vec().into());
-        let created_at = Timestamp::from_millis(get(row, 4)?);
-        Ok(Some((
-            Item::ApiKey(MovedKey {
-                id,
-                account,
-                name: get(row, 3)?,
-                hash,
-                access: 0,
-                created_at,
-                expires_at: None,
-                last_used_at: None,
-            }),
-            Cursor::ApiKey(id),
-        )))
+    let sql = format!("{KEYS} WHERE k.id > ?1 ORDER BY k.id LIMIT ?2");
+    rows(connection, &sql, after.to_vec(), limit, |row| {
+        let key = key(row)?;
+        let id = key.id;
+        Ok(Some((Item::ApiKey(key.into()), Cursor::ApiKey(id))))
     })
 }
 
-fn subscriptions(connection: &Connection, after: i64, limit: usize) -> Result<Found, Error> {
+fn audit(connection: &Connection, after: &[u8], limit: usize) -> Result<Found, Error> {
+    rows(connection, AUDIT_IN_ORDER, after.to_vec(), limit, |row| {
+        let entry = audit_entry(row)?;
+        let id = entry.id;
+        Ok(Some((Item::Audit(Box::new(entry)), Cursor::Audit(id))))
+    })
+}
+
+fn subscriptions(connection: &Connection, vault: &Vault, after: i64, limit: usize) -> Result<Found, Error> {
     let sql = "SELECT s.no, s.version, s.document, p.sequence, p.last_success_at, p.last_failure_at, p.failing_since, \
-               p.consecutive_failures FROM subscription s LEFT JOIN progress p ON p.subscription = s.no \
+               p.consecutive_failures, s.sealed_with IS NULL FROM subscription s LEFT JOIN progress p ON p.subscription = s.no \
                WHERE s.no > ?1 ORDER BY s.no LIMIT ?2";
     let at = |row: &Row<'_>, column| Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_millis));
     rows(connection, sql, after, limit, |row| {
-        let subscription: Subscription =
-            serde_json::from_str(text(row, 2)?).map_err(|_| corrupt("a subscription"))?;
+        let document = text(row, 2)?;
+        // Nothing leaves in clear.
+        let document = if get(row, 8)? {
+            serde_json::from_str(&reseal_document(document, vault).map_err(unreadable)?)
+        } else {
+            serde_json::from_str(document)
+        };
         let progress = match get::<Option<u64>>(row, 3)? {
             None => None,
             Some(sequence) => Some(Progress {
@@ -129,8 +131,8 @@ fn subscriptions(connection: &Connection, after: i64, limit: usize) -> Result<Fo
                 },
             }),
         };
-        let moved =
-            MovedSubscription { subscription, version: get(row, 1)?, progress: progress.map(Into::into) };
+        let document = document.map_err(|_| corrupt("a subscription"))?;
+        let moved = MovedSubscription { document, version: get(row, 1)?, progress: progress.map(Into::into) };
         Ok(Some((Item::Subscription(Box::new(moved)), Cursor::Subscription(get(row, 0)?))))
     })
 }

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use resthooks::model::{ApiKey, Health, KeyRole, Match, Progress, SubscriptionId, SubscriptionNo, Timestamp};
 use resthooks::store::Error;
-use resthooks::store::coding::{delivery_status_code, encode_attempt, encode_matched};
+use resthooks::store::coding::{delivery_status_code, encode_attempt, encode_matched, open_subscription};
 use resthooks::store::transfer::{
     Item, MovedAccount, MovedDelivery, MovedEvent, MovedKey, MovedProgress, MovedSubscription,
 };
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
-use crate::control::{insert_key, insert_subscription, put_event_type};
+use crate::control::{
+    insert_key, insert_subscription, put_event_type, unreadable, write_audit, written_settings,
+};
 use crate::failure::from_sqlite;
 use crate::memory::account_no;
 use crate::writer::Work;
@@ -29,12 +31,20 @@ pub(super) fn all(work: &mut Work<'_>, items: Vec<Item>) -> Result<usize, Error>
                     [moved.name.as_str()],
                 )?;
                 if !there {
-                    put_event_type(work, &moved)?;
+                    put_event_type(work, &moved, None)?;
                 }
                 !there
             }
             Item::ApiKey(moved) => add_key(work, moved)?,
             Item::Subscription(moved) => add_subscription(work, &moved)?,
+            Item::Audit(entry) => {
+                let there =
+                    exists(work.connection, "SELECT 1 FROM audit WHERE uid = ?1", [entry.id.0.to_bytes()])?;
+                if !there {
+                    write_audit(work.connection, Some(&entry))?;
+                }
+                !there
+            }
             Item::Event(moved) => add_event(work, &moved, &mut numbers)?,
         };
         added += usize::from(is_new);
@@ -59,7 +69,9 @@ fn add_account(work: &mut Work<'_>, moved: &MovedAccount) -> Result<bool, Error>
     if account_no(work.connection, &moved.id)?.is_some() {
         return Ok(false);
     }
-    work.memory.account(work.connection, &moved.id, moved.created_at)?;
+    let no = work.memory.account(work.connection, &moved.id, moved.created_at)?;
+    let settings = written_settings(&moved.settings)?;
+    execute(work.connection, "UPDATE account SET settings = ?2 WHERE no = ?1", (no, settings))?;
     Ok(true)
 }
 
@@ -72,16 +84,18 @@ fn add_key(work: &mut Work<'_>, moved: MovedKey) -> Result<bool, Error> {
     if let KeyRole::Consumer(account) = &key.role {
         work.memory.account(work.connection, account, key.created_at)?;
     }
-    insert_key(work, &key)?;
+    insert_key(work, &key, None)?;
     Ok(true)
 }
 
 fn add_subscription(work: &mut Work<'_>, moved: &MovedSubscription) -> Result<bool, Error> {
-    let uid = moved.subscription.id.0.to_bytes();
+    let uid = moved.id().map_err(unsound)?.0.to_bytes();
     if exists(work.connection, "SELECT 1 FROM subscription WHERE uid = ?1", [uid])? {
         return Ok(false);
     }
-    let no = insert_subscription(work, &moved.subscription)?;
+    // With whichever key it was sealed where it comes from.
+    let subscription = open_subscription(&moved.document.to_string(), work.vault).map_err(unreadable)?;
+    let no = insert_subscription(work, &subscription, None)?;
     let version = "UPDATE subscription SET version = ?2 WHERE no = ?1";
     execute(work.connection, version, (no.0, moved.version))?;
     let progress =

@@ -5,6 +5,8 @@
 mod export;
 mod import;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use resthooks::store::Error;
 use resthooks::store::transfer::{Cursor, Item, Transfer};
@@ -15,7 +17,8 @@ use crate::SqliteStore;
 impl Transfer for SqliteStore {
     async fn export(&self, after: &Cursor, limit: usize) -> Result<Vec<(Item, Cursor)>, Error> {
         let after = after.clone();
-        self.readers().ask(move |connection| export::page(connection, &after, limit)).await
+        let vault = Arc::clone(self.vault());
+        self.readers().ask(move |connection| export::page(connection, &vault, &after, limit)).await
     }
 
     async fn import(&self, items: Vec<Item>) -> Result<usize, Error> {

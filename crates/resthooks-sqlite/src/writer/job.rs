@@ -1,5 +1,6 @@
 //! A job: what to do in a transaction, and whom to tell how it ended.
 
+use resthooks::seal::Vault;
 use resthooks::store::Error;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -7,10 +8,11 @@ use tokio::sync::oneshot;
 use crate::failure::closed;
 use crate::memory::Memory;
 
-/// What a job works with: a connection inside a transaction, and the writer's memory.
+/// What a job works with: a connection inside a transaction, the writer's memory, and what seals.
 pub(crate) struct Work<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) memory: &'a mut Memory,
+    pub(crate) vault: &'a Vault,
 }
 
 pub(super) trait Job: Send {

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use resthooks::seal::Vault;
 use resthooks::store::Error;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ pub(crate) struct Desk {
     path: PathBuf,
     options: Options,
     pressure: Arc<Pressure>,
+    vault: Arc<Vault>,
     /// Absent after a failure, until the next job.
     connection: Option<Connection>,
     memory: Memory,
@@ -30,8 +32,13 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// With everything open and read, so that a store that can't work is not opened.
-    pub(crate) fn new(path: PathBuf, options: Options, pressure: Arc<Pressure>) -> Result<Self, Error> {
-        let mut desk = Self { path, options, pressure, connection: None, memory: Memory::default() };
+    pub(crate) fn new(
+        path: PathBuf,
+        options: Options,
+        pressure: Arc<Pressure>,
+        vault: Arc<Vault>,
+    ) -> Result<Self, Error> {
+        let mut desk = Self { path, options, pressure, vault, connection: None, memory: Memory::default() };
         desk.connection = Some(desk.fresh()?);
         Ok(desk)
     }
@@ -57,8 +64,8 @@ impl Desk {
             Ok(connection) => connection,
             Err(error) => return first.answer(Err(error)),
         };
-        let mut transaction =
-            Transaction { work: Work { connection: &connection, memory: &mut self.memory }, ran: Vec::new() };
+        let work = Work { connection: &connection, memory: &mut self.memory, vault: &self.vault };
+        let mut transaction = Transaction { work, ran: Vec::new() };
         match transaction.run(first, jobs) {
             Ok(()) => self.connection = Some(connection),
             Err(()) => discard(connection),

@@ -45,7 +45,7 @@ async fn what_was_answered_is_there_without_closing() {
     let store = folder.open(Options::default());
     store.commit(batch("a", 0, 50, 100)).await.unwrap();
     let copy = Folder::new();
-    for name in ["store.db", "store.db-wal"] {
+    for name in ["store.db", "store.db-wal", "store.db.key"] {
         std::fs::copy(folder.0.path().join(name), copy.0.path().join(name)).unwrap();
     }
     let found = copy.open(Options::default());

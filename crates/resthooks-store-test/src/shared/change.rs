@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use resthooks::model::{ApiKey, EventType, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus};
+use resthooks::model::{
+    AccountSettings, ApiKey, EventType, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus,
+};
 use resthooks::store::{Change, ChangeNo};
 
 use crate::lab::{Lab, account, at, name};
@@ -31,6 +33,16 @@ fn key_of(lab: &Lab, whose: &str, secret: &str) -> ApiKey {
         access: resthooks::model::Access::Full,
         expires_at: None,
         last_used_at: None,
+    }
+}
+
+/// An account that has nothing any more.
+fn gone(id: &str) -> Change {
+    Change::Account {
+        id: account(id),
+        subscriptions: Vec::new(),
+        keys: Vec::new(),
+        settings: AccountSettings::default(),
     }
 }
 
@@ -87,7 +99,7 @@ pub async fn all_see_changes_in_their_order(lab: Lab) {
     expect(vec![Change::Key(id, None)]).await;
 
     store.begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
-    expect(vec![Change::Account { id: account("a"), subscriptions: Vec::new(), keys: Vec::new() }]).await;
+    expect(vec![gone("a")]).await;
     // What changes nothing is no change.
     let refused = store.update_subscription(&one, None).await;
     assert!(refused.is_err());
@@ -118,8 +130,12 @@ pub async fn an_account_that_began_anew_keeps_what_it_has(lab: Lab) {
 
     let shown = |one: &Subscription| Change::Subscription(Box::new(one.clone()));
     let added = |key: &ApiKey| Change::Key(key.id, Some(Box::new(key.clone())));
-    let has =
-        Change::Account { id: account("a"), subscriptions: vec![active.no, paused.no], keys: vec![key.id] };
+    let has = Change::Account {
+        id: account("a"),
+        subscriptions: vec![active.no, paused.no],
+        keys: vec![key.id],
+        settings: AccountSettings::default(),
+    };
     let expected = vec![
         Change::Key(former.id, None),
         shown(&beside),
@@ -144,8 +160,7 @@ pub async fn an_account_that_began_anew_keeps_what_it_has(lab: Lab) {
     assert_eq!(seen, expected);
 
     store.begin_delete_account(&account("a"), at(9), None).await.unwrap().unwrap();
-    let gone = Change::Account { id: account("a"), subscriptions: Vec::new(), keys: Vec::new() };
-    assert_eq!(all.next(100).await, (vec![gone], false));
+    assert_eq!(all.next(100).await, (vec![gone("a")], false));
 }
 
 /// What an account has is told in no order.

@@ -9,7 +9,8 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
 use crate::model::{
-    AccountId, AuditAction, KeyId, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
+    AccountId, AccountSettings, AuditAction, KeyId, Subscription, SubscriptionNo, SubscriptionStatus,
+    Timestamp,
 };
 use crate::store::{AccountSummary, DeletedAccount, Page};
 
@@ -51,7 +52,8 @@ impl Hooks {
                 let entry = core.audit(&actor, AuditAction::AccountDeleted, &id, Some(&id));
                 let begun = core.store.begin_delete_account(&id, now, Some(&entry)).await?;
                 let deleted = begun.ok_or(Error::NotFound)?;
-                core.forget_account(&id, &HashSet::new(), &HashSet::new(), now);
+                let none = AccountSettings::default();
+                core.forget_account(&id, &HashSet::new(), &HashSet::new(), none, now);
                 // Begun here, within the change: it goes on though the caller may be gone by now.
                 Ok(tokio::spawn(delete_rest(Arc::clone(&core), deleted)))
             })
@@ -61,14 +63,16 @@ impl Hooks {
 }
 
 impl Core {
-    /// Takes an account's keys and subscriptions out of memory, all but these, and tells dispatch.
+    /// Takes an account's keys, subscriptions and settings out of memory, all but these, and tells dispatch.
     pub(super) fn forget_account(
         &self,
         id: &AccountId,
         subscriptions: &HashSet<SubscriptionNo>,
         keys: &HashSet<KeyId>,
+        settings: AccountSettings,
         now: Timestamp,
     ) {
+        self.accounts.put(id, settings);
         self.keyring.remove_account(id, keys);
         for live in self.index.all().into_iter().filter(|live| live.subscription.account == *id) {
             let no = live.subscription.no;

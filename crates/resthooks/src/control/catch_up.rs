@@ -45,16 +45,13 @@ impl Core {
             Change::EventType(_, Some(event_type)) => self.catalog.put(Arc::new(Entry::lenient(*event_type))),
             Change::EventType(name, None) => self.catalog.remove(&name),
             Change::AccountSettings(id, settings) => self.accounts.put(&id, settings),
-            Change::Key(id, key) => {
-                self.keyring.remove(id);
-                if let Some(key) = key {
-                    self.keyring.insert(*key);
-                }
-            }
+            Change::Key(_, Some(key)) => self.keyring.insert(*key),
+            Change::Key(id, None) => self.keyring.remove(id),
             // Whatever this node made of it since is in the store, and so among what the account has by now.
-            Change::Account { id, subscriptions, keys } => {
+            Change::Account { id, subscriptions, keys, settings } => {
                 let (subscriptions, keys) = (subscriptions.into_iter().collect(), keys.into_iter().collect());
-                self.forget_account(&id, &subscriptions, &keys, self.options.clock.now());
+                let now = self.options.clock.now();
+                self.forget_account(&id, &subscriptions, &keys, settings, now);
             }
         }
     }

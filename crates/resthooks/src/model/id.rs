@@ -24,6 +24,15 @@ impl Uid {
 
     /// All of it zero: for what there is one of at most.
     pub const ZERO: Self = Self(Ulid::nil());
+    /// All of it ones: above every other.
+    pub const LAST: Self = Self(Ulid(u128::MAX));
+
+    /// The least of those made at this time or later.
+    #[must_use]
+    pub fn first_of(at: Timestamp) -> Self {
+        let most = (1 << 48) - 1;
+        Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0).min(most), 0))
+    }
 
     /// The 16 bytes, big-endian: they sort as the ids do.
     #[must_use]

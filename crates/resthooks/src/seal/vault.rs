@@ -60,6 +60,11 @@ impl Vault {
         self.keys.first().map_or("", |(id, _)| id)
     }
 
+    /// The ids of all its keys, of the one that seals first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|(id, _)| id.as_str())
+    }
+
     /// Whether it has the key with this id.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {

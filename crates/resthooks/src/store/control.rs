@@ -7,7 +7,7 @@ use super::{ChangeNo, Error, Page};
 use crate::model::{
     AccountId, AccountSettings, Actor, ApiKey, AuditAction, AuditEntry, AuditId, EventName, EventPattern,
     EventSeq, EventType, KeyId, Progress, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
-    TargetUrl, Timestamp,
+    TargetUrl, Timestamp, Uid,
 };
 
 /// The control plane's part of a store. Low rates: one transaction each.
@@ -178,4 +178,35 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// The ids to look among: from the first on, and below the second. An entry's id is made of its time, so that the
+    /// filters over time and the place of a page are one range.
+    #[must_use]
+    pub fn range(&self, page: &Page<AuditId>) -> (Uid, Uid) {
+        let from = self.since.map_or(Uid::ZERO, Uid::first_of);
+        let until = self.until.map(Uid::first_of);
+        let below = until.into_iter().chain(page.after.map(|id| id.0)).min();
+        (from, below.unwrap_or(Uid::LAST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_places_are_one_range() {
+        let at = Timestamp::from_millis;
+        let all = AuditFilter::default();
+        assert_eq!(all.range(&Page { after: None, limit: 1 }), (Uid::ZERO, Uid::LAST));
+        let filter = AuditFilter { since: Some(at(5)), until: Some(at(9)), ..all };
+        let page = |millis| Page { after: Some(AuditId(Uid::new(at(millis), 7))), limit: 1 };
+        assert_eq!(filter.range(&page(8)), (Uid::new(at(5), 0), Uid::new(at(8), 7)));
+        assert_eq!(filter.range(&page(10)), (Uid::new(at(5), 0), Uid::new(at(9), 0)));
+        let early = AuditFilter { since: Some(at(-5)), ..AuditFilter::default() };
+        assert_eq!(early.range(&Page { after: None, limit: 1 }).0, Uid::ZERO);
+        assert!(Uid::first_of(at(i64::MAX)) > Uid::first_of(at(1)));
+    }
 }

@@ -146,8 +146,8 @@ pub enum Change {
     AccountSettings(AccountId, AccountSettings),
     /// A key was made or (`None`) deleted.
     Key(KeyId, Option<Box<ApiKey>>),
-    /// An account's deletion was begun: its keys and subscriptions are gone, except what it has by now, having begun
-    /// anew since.
+    /// An account's deletion was begun: its keys, subscriptions and settings are gone, except what it has by now, having
+    /// begun anew since.
     Account {
         /// The account.
         id: AccountId,
@@ -155,6 +155,8 @@ pub enum Change {
         subscriptions: Vec<SubscriptionNo>,
         /// Its keys, in no order.
         keys: Vec<KeyId>,
+        /// Its settings.
+        settings: AccountSettings,
     },
 }
 

@@ -12,11 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::Error;
 use crate::model::{
-    Access, AccountId, ApiKey, Attempt, DeliveryStatus, EventId, EventName, EventType, Health, Invalid,
-    KeyHash, KeyId, KeyRole, Progress, Subscription, SubscriptionId, Timestamp, Uid,
+    Access, AccountId, AccountSettings, ApiKey, Attempt, AuditEntry, AuditId, DeliveryStatus, EventId,
+    EventName, EventType, Health, Invalid, KeyHash, KeyId, KeyRole, Progress, SubscriptionId, Timestamp, Uid,
 };
 
 /// The moving part of a store.
@@ -49,6 +50,8 @@ pub enum Item {
     ApiKey(MovedKey),
     /// A subscription, also one that has ended.
     Subscription(Box<MovedSubscription>),
+    /// An entry of the audit trail.
+    Audit(Box<AuditEntry>),
     /// An event with its deliveries.
     Event(Box<MovedEvent>),
 }
@@ -60,6 +63,9 @@ pub struct MovedAccount {
     pub id: AccountId,
     /// When it was first seen.
     pub created_at: Timestamp,
+    /// Its settings.
+    #[serde(default, skip_serializing_if = "AccountSettings::is_empty")]
+    pub settings: AccountSettings,
 }
 
 /// An API key, as it is stored.
@@ -118,15 +124,28 @@ impl TryFrom<MovedKey> for ApiKey {
     }
 }
 
-/// A subscription, with its secret.
+/// A subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MovedSubscription {
-    /// The subscription, without its number.
-    pub subscription: Subscription,
+    /// Its document, with its secrets sealed as they are in the store that it comes from: whoever takes it in needs the key.
+    /// In what earlier versions exported they are in clear.
+    #[serde(rename = "subscription")]
+    pub document: Value,
     /// How often it was changed.
     pub version: u64,
     /// Its counters; absent when it has none.
     pub progress: Option<MovedProgress>,
+}
+
+impl MovedSubscription {
+    /// The subscription's id.
+    ///
+    /// # Errors
+    /// When there is none in the document.
+    pub fn id(&self) -> Result<SubscriptionId, Invalid> {
+        let id = self.document.get("id").and_then(Value::as_str).unwrap_or_default();
+        id.parse()
+    }
 }
 
 /// A subscription's counters.
@@ -289,6 +308,8 @@ pub enum Cursor {
     ApiKey(KeyId),
     /// At the subscription with this number.
     Subscription(i64),
+    /// At this entry of the audit trail.
+    Audit(AuditId),
     /// At the event with this number.
     Event(i64),
 }
@@ -304,14 +325,16 @@ pub enum Kind {
     ApiKey,
     /// Subscriptions.
     Subscription,
+    /// The audit trail.
+    Audit,
     /// Events.
     Event,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Account, Self::EventType, Self::ApiKey, Self::Subscription, Self::Event];
+    pub const ALL: [Self; 6] =
+        [Self::Account, Self::EventType, Self::ApiKey, Self::Subscription, Self::Audit, Self::Event];
 }
 
 impl Cursor {
@@ -323,6 +346,7 @@ impl Cursor {
             Self::EventType(_) => Kind::EventType,
             Self::ApiKey(_) => Kind::ApiKey,
             Self::Subscription(_) => Kind::Subscription,
+            Self::Audit(_) => Kind::Audit,
             Self::Event(_) => Kind::Event,
         }
     }
@@ -336,6 +360,7 @@ impl fmt::Display for Cursor {
             Self::EventType(name) => write!(f, "event-type/{name}"),
             Self::ApiKey(id) => write!(f, "api-key/{id}"),
             Self::Subscription(no) => write!(f, "subscription/{no}"),
+            Self::Audit(id) => write!(f, "audit/{id}"),
             Self::Event(no) => write!(f, "event/{no}"),
         }
     }
@@ -355,6 +380,7 @@ impl FromStr for Cursor {
             "event-type" => at.parse().map(Self::EventType),
             "api-key" => at.parse().map(Self::ApiKey),
             "subscription" => at.parse().map(Self::Subscription).map_err(|_| wrong()),
+            "audit" => at.parse().map(Self::Audit),
             "event" => at.parse().map(Self::Event).map_err(|_| wrong()),
             _ => Err(wrong()),
         }
@@ -377,8 +403,9 @@ mod tests {
 
     #[test]
     fn cursors_come_back() {
-        for text in ["start", "account/a/b", "event-type/a.b", "subscription/7", "event/9223372036854775807"]
-        {
+        let audit = "audit/aud_01h00000000000000000000000";
+        let event = "event/9223372036854775807";
+        for text in ["start", "account/a/b", "event-type/a.b", "subscription/7", audit, event] {
             match text.parse::<Cursor>() {
                 Ok(cursor) => assert_eq!(cursor.to_string(), text),
                 Err(_) => assert_eq!(text, "account/a/b"),

@@ -20,8 +20,9 @@ const PAGE: usize = 500;
 /// The command's words.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The file holds all secrets in clear: signing secrets, the hashes of API keys, every event's data. It is made readable for \
-its owner alone; keep it so. It is made of lines of JSON; `resthooks import` reads it.
+Signing secrets and the headers of subscriptions are sealed in the file, as they are in the store: whoever imports it needs \
+this store's secret key. The hashes of API keys and every event's data are in clear. It is made readable for its owner \
+alone; keep it so. It is made of lines of JSON; `resthooks import` reads it.
 
 Stop the servers first: a SQLite store that is in use is refused, and what nodes on PostgreSQL change meanwhile may be \
 missing. An export that was cut is gone on with by --after and the last cursor that was printed, into another file; both \

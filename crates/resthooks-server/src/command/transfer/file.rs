@@ -7,8 +7,8 @@ use resthooks::env::{Clock as _, SystemClock};
 use resthooks::store::transfer::{Cursor, Item};
 use serde::{Deserialize, Serialize};
 
-/// The form of the lines. A program reads the forms up to its own.
-pub(super) const FORM: u32 = 1;
+/// The form of the lines. A program reads the forms up to its own. In the first one secrets were in clear.
+pub(super) const FORM: u32 = 2;
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(2);
 
@@ -39,6 +39,8 @@ pub(super) struct Counts {
     event_types: u64,
     api_keys: u64,
     subscriptions: u64,
+    #[serde(default)]
+    audit_entries: u64,
     events: u64,
     deliveries: u64,
 }
@@ -50,6 +52,7 @@ impl Counts {
             Item::EventType(_) => self.event_types += 1,
             Item::ApiKey(_) => self.api_keys += 1,
             Item::Subscription(_) => self.subscriptions += 1,
+            Item::Audit(_) => self.audit_entries += 1,
             Item::Event(event) => {
                 self.events += 1;
                 self.deliveries += event.matched.iter().filter(|one| one.delivery.is_some()).count() as u64;
@@ -58,17 +61,22 @@ impl Counts {
     }
 
     pub(super) const fn items(&self) -> u64 {
-        self.accounts + self.event_types + self.api_keys + self.subscriptions + self.events
+        self.accounts
+            + self.event_types
+            + self.api_keys
+            + self.subscriptions
+            + self.audit_entries
+            + self.events
     }
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { accounts, event_types, api_keys, subscriptions, events, deliveries } = self;
+        let Self { accounts, event_types, api_keys, subscriptions, audit_entries, events, deliveries } = self;
         write!(
             f,
             "{accounts} accounts, {event_types} event types, {api_keys} API keys, {subscriptions} subscriptions, \
-             {events} events with {deliveries} deliveries"
+             {audit_entries} audit entries, {events} events with {deliveries} deliveries"
         )
     }
 }

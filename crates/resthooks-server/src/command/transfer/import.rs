@@ -24,7 +24,9 @@ const STEP_BYTES: usize = 8 * 1024 * 1024;
 #[command(after_help = "\
 What is there already, by its id, is left as it is, so that an import that was cut is simply begun again. Deliveries that \
 were not made yet are made by the next server that runs on the store, or at once by one that runs already on PostgreSQL. \
-A SQLite store that is not there is made; one that is in use is refused.")]
+A SQLite store that is not there is made; one that is in use is refused. What is sealed in the file is opened with any of \
+the secret keys that are given, and sealed with the first one: give the key of the store that it comes from behind this \
+store's own.")]
 pub(crate) struct Import {
     /// What `resthooks export` has written: a file, or - for standard input
     #[arg(long, value_name = "FILE", default_value = "-")]

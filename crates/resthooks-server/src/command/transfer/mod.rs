@@ -16,7 +16,7 @@ use resthooks_sqlite::SqliteStore;
 pub(super) use export::Export;
 pub(super) use import::Import;
 
-use crate::lifecycle::postgres_options;
+use crate::lifecycle::{OpenStore, postgres_options};
 use crate::settings::{Settings, StoreAt};
 
 /// A store that something moves out of or into.
@@ -32,7 +32,7 @@ impl Place {
                 anyhow::bail!("--store: there is no {}", path.display());
             }
             StoreAt::File(path) => {
-                let store = SqliteStore::open(path, resthooks_sqlite::Options::default());
+                let store = SqliteStore::open(path, OpenStore::sqlite_options(settings));
                 Ok(Self::Sqlite(Arc::new(store.map_err(|error| {
                     anyhow::anyhow!("{error}: everything moves only while no server has it open")
                 })?)))

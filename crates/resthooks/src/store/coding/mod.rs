@@ -11,6 +11,6 @@ mod status;
 mod varint;
 
 pub use attempt::{decode_attempt, encode_attempt};
-pub use document::{DocumentError, is_sealed_now, open_subscription, seal_subscription};
+pub use document::{DocumentError, is_sealed_now, open_subscription, reseal_document, seal_subscription};
 pub use matched::{count_matched, decode_matched, encode_matched};
 pub use status::{delivery_status, delivery_status_code, subscription_status_code};
