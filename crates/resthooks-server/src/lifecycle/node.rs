@@ -38,10 +38,12 @@ impl Node {
         if engine.node_name.is_empty() {
             engine.node_name = own_name();
         }
+        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        engine.origin = host(&public_url);
         let hooks = Hooks::start(store.store(), engine).await?;
         let made_admin_key = admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?;
         let mut options = resthooks_api::Options::default();
-        options.public_url = Some(settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")));
+        options.public_url = Some(public_url);
         let app = resthooks_api::router(hooks.clone(), options);
         let clock = Arc::clone(&settings.engine.clock);
         let door = Door::open(listener, app, settings.max_connections, Arc::clone(&clock));
@@ -78,6 +80,12 @@ impl Node {
         }
         all_answered && all_delivered && closed.is_ok()
     }
+}
+
+/// Who we are to targets.
+fn host(public_url: &str) -> String {
+    let url = url::Url::parse(public_url).ok();
+    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// What tells this process from the others on its host, and its host from others.

@@ -237,15 +237,24 @@ pub(crate) static TABLE: &[Setting] = &[
     Setting::new(
         "intent",
         Kind::Text,
-        "POLICY",
+        "none|echo|challenge|options",
         &["none"],
-        "Whether a new subscription's target must confirm it first; this version knows only `none`",
-        |_, v| match one(v)? {
-            "none" => Ok(()),
-            "echo" | "challenge" | "options" => {
-                Err("is not supported in this version: only none is".to_owned())
-            }
-            _ => Err("must be none".to_owned()),
+        "How a target confirms that its owner wants hooks, before it gets any, unless its account says otherwise: not at all, \
+         by echoing a secret, by answering a challenge, or by granting requests of this server's host",
+        |s, v| {
+            s.engine.intent = one(v)?.parse().map_err(|e: resthooks::model::Invalid| e.0)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "intent-timeout",
+        Kind::Text,
+        "DURATION",
+        &["24h"],
+        "A subscription that is not confirmed within this time is removed",
+        |s, v| {
+            s.engine.intent_timeout = duration_above_zero(one(v)?)?;
+            Ok(())
         },
     ),
     Setting::new(
@@ -424,6 +433,7 @@ mod tests {
         assert_eq!(ours.queue_per_target, engine.queue_per_target);
         assert_eq!(ours.queue_bytes, engine.queue_bytes);
         assert_eq!(ours.disable_after, engine.disable_after);
+        assert_eq!((ours.intent, ours.intent_timeout), (engine.intent, engine.intent_timeout));
         assert_eq!((ours.lease, &ours.node_name), (engine.lease, &engine.node_name));
         assert!(resolved.values.iter().all(|value| value.source == Source::Default));
     }

@@ -10,6 +10,7 @@ mod demo;
 mod disk;
 mod file;
 mod idempotency;
+mod intent;
 mod keys;
 mod pause;
 mod place;

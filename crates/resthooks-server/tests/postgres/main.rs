@@ -17,6 +17,8 @@ mod crash;
 mod delivery;
 #[path = "../it/idempotency.rs"]
 mod idempotency;
+#[path = "../it/intent.rs"]
+mod intent;
 #[path = "../it/keys.rs"]
 mod keys;
 #[path = "../it/pause.rs"]

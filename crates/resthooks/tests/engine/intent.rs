@@ -234,6 +234,27 @@ async fn another_target_is_asked_and_what_waits_goes_there() {
     assert_ne!(secrets[0], secrets[1]);
 }
 
+/// Neither a target that hangs, nor the time that the attempt was given, delays what was begun since.
+#[tokio::test]
+async fn a_new_round_does_not_wait_for_the_one_before() {
+    let world = world(Intent::Echo).await;
+    let hanging = Receiver::start(&world.clock, |_| None).await;
+    let id = world.subscribe("a.b", &hanging.url()).await.subscription.id;
+    world.asked(&hanging, 1).await;
+    hanging.answers(|_| answer(204, ""));
+    world.hooks.activate_subscription(&Scope::All, id, None).await.unwrap();
+    assert!(world.noted(id, 1).await.awaiting);
+    hanging.answers(|_| None);
+    world.turn_to(world.now().plus(SECOND * 5)).await;
+    world.hooks.activate_subscription(&Scope::All, id, None).await.unwrap();
+    world.asked(&hanging, 3).await;
+    let good = Receiver::start(&world.clock, crate::receiver::Asked::echo).await;
+    let moves =
+        SubscriptionChange { target_url: Some(good.url().parse().unwrap()), ..SubscriptionChange::default() };
+    world.change(id, moves).await;
+    world.subscription_becomes(id, Active).await;
+}
+
 #[tokio::test]
 async fn a_stricter_policy_holds_from_the_next_target_on() {
     let world = world(Intent::None).await;

@@ -62,6 +62,12 @@ impl Api {
         Self { key: Some(key.to_owned()), ..Self::new(address) }
     }
 
+    /// The key that it has instead of the admin's.
+    #[track_caller]
+    pub(crate) fn key(&self) -> &str {
+        self.key.as_deref().expect("a key of its own")
+    }
+
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -141,6 +147,11 @@ impl Api {
     #[track_caller]
     pub(crate) fn patch(&mut self, path: &str, body: &Value) -> Answer {
         self.sure("PATCH", path, Some(body))
+    }
+
+    #[track_caller]
+    pub(crate) fn put(&mut self, path: &str, body: &Value) -> Answer {
+        self.sure("PUT", path, Some(body))
     }
 
     #[track_caller]

@@ -13,7 +13,7 @@ mod wire;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use chance::Chance;
-pub(crate) use hooks::{ACCOUNT, duration_ms, outcomes};
+pub(crate) use hooks::{ACCOUNT, Subscribed, duration_ms, outcomes};
 pub(crate) use patience::{eventually, now, pass, within};
 pub(crate) use server::{Server, Setup};
 pub(crate) use target::{Received, Reply, Target};

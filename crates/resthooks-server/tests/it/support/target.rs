@@ -22,8 +22,12 @@ pub(crate) enum Reply {
     Status(u16),
     /// With a header, too.
     Header(u16, &'static str, String),
+    /// Answers with these header lines, each with its end, and this body.
+    Body(u16, String, String),
     /// Answers after a while.
     After(Duration, u16),
+    /// Answers after a while, with these header lines.
+    Late(Duration, String),
     /// Breaks the connection off.
     Reset,
     /// Breaks it off when half of the answer's head is written.
@@ -236,9 +240,20 @@ fn perform(stream: &mut impl Write, raw: &TcpStream, reply: &Reply) -> io::Resul
             head(stream, *status, &format!("{name}: {value}\r\n"))?;
             return Ok((200..300).contains(status));
         }
+        Reply::Body(status, headers, body) => {
+            let headers = format!("{headers}content-length: {}\r\n", body.len());
+            stream.write_all(format!("HTTP/1.1 {status} x\r\n{headers}\r\n{body}").as_bytes())?;
+            stream.flush()?;
+            return Ok((200..300).contains(status));
+        }
         Reply::After(time, status) => {
             dawdle(raw, *time)?;
             *status
+        }
+        Reply::Late(time, headers) => {
+            dawdle(raw, *time)?;
+            head(stream, 200, headers)?;
+            return Ok(true);
         }
         Reply::Reset => return reset(raw),
         Reply::ResetInHead => {

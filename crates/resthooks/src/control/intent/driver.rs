@@ -3,12 +3,12 @@
 //! What is due stands in the subscriptions; this node's memory only says when to look. A node that dies leaves a claim
 //! that runs out, and whoever looks then goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::ask::ask;
 use super::conclude::{Ended, Work};
@@ -46,6 +46,11 @@ struct Driver {
     asking: JoinSet<Option<Ended>>,
     /// Whom each task asks.
     tasks: HashMap<Id, SubscriptionNo>,
+    handles: HashMap<SubscriptionNo, AbortHandle>,
+    /// Those whose round this node has begun, and so holds its claim.
+    own: HashSet<SubscriptionNo>,
+    /// Of these, the ones that are still being asked for a round that is over.
+    again: HashSet<SubscriptionNo>,
     /// Attempts that are over and not written.
     ended: Vec<Ended>,
     /// Subscriptions whose time is over.
@@ -59,6 +64,9 @@ impl Driver {
             line: Line::default(),
             asking: JoinSet::new(),
             tasks: HashMap::new(),
+            handles: HashMap::new(),
+            own: HashSet::new(),
+            again: HashSet::new(),
             ended: Vec::new(),
             expired: Vec::new(),
         }
@@ -72,11 +80,18 @@ impl Driver {
     fn look(&mut self) {
         let now = self.core.options.clock.now();
         for no in self.core.intent.take_begun() {
-            self.add(no, true);
+            self.own.insert(no);
+            if self.line.is_asked(no) {
+                // What would come of it counts for nothing any more.
+                self.again.insert(no);
+                self.handles.get(&no).inspect(|handle| handle.abort());
+            } else {
+                self.add(no);
+            }
         }
         for no in self.core.index.agenda.take(now) {
             match self.core.index.get(no).map(|live| step(&live.subscription, now)) {
-                Some(Step::Ask) => self.add(no, false),
+                Some(Step::Ask) => self.add(no),
                 Some(Step::Expire) => self.expired.push(no),
                 Some(Step::Wait) | None => self.core.index.look_again(no),
             }
@@ -84,12 +99,12 @@ impl Driver {
         self.line.tidy(self.core.options.clock.monotonic());
     }
 
-    fn add(&mut self, no: SubscriptionNo, own: bool) {
+    fn add(&mut self, no: SubscriptionNo) {
         let Some(live) = self.core.index.get(no) else { return };
         let account = live.subscription.account.clone();
         let host = Arc::clone(live.prepared.target.origin());
         let now = self.core.options.clock.monotonic();
-        self.line.push(Waiting { no, account, host, own }, now);
+        self.line.push(Waiting { no, account, host }, now);
     }
 
     /// Begins what may be begun, and writes what is to be written. How long until there may be more.
@@ -140,14 +155,20 @@ impl Driver {
                     return (claims, due.min(turn.unwrap_or(LONGEST_WAIT)).min(LONGEST_WAIT));
                 }
             };
-            let live = self.core.index.get(next.no);
-            match live.as_ref().map(|live| step(&live.subscription, now)) {
-                Some(Step::Ask) => claims.push(Work::Claim(next.no)),
-                Some(Step::Wait)
-                    if next.own && live.is_some_and(|live| is_claimed(&live.subscription, now, &plan)) =>
-                {
-                    self.start(next.no);
-                }
+            let Some(live) = self.core.index.get(next.no) else {
+                self.finished(next.no);
+                continue;
+            };
+            if live.prepared.target.origin() != &next.host {
+                // It has another target by now: it is that one's turn that counts.
+                self.line.finished(next.no);
+                self.add(next.no);
+                continue;
+            }
+            let is_own = self.own.contains(&next.no) && is_claimed(&live.subscription, now, &plan);
+            match step(&live.subscription, now) {
+                Step::Ask => claims.push(Work::Claim(next.no)),
+                Step::Wait if is_own => self.start(next.no),
                 _ => self.finished(next.no),
             }
         }
@@ -179,7 +200,9 @@ impl Driver {
             let asked = if core.dispatch.has_lease() { ask(&core, &live, &round).await } else { None };
             asked.map(|asked| Ended { no, round, asked })
         });
+        self.own.remove(&no);
         self.tasks.insert(task.id(), no);
+        self.handles.insert(no, task);
     }
 
     /// An attempt is over.
@@ -187,11 +210,14 @@ impl Driver {
         let (id, ended) = match ended {
             Ok((id, ended)) => (id, ended),
             Err(broken) => {
-                tracing::error!("asking a target broke off; it is asked again");
+                if broken.is_panic() {
+                    tracing::error!("asking a target broke off; it is asked again");
+                }
                 (broken.id(), None)
             }
         };
         let no = self.tasks.remove(&id);
+        no.and_then(|no| self.handles.remove(&no));
         match (ended, no) {
             (Some(ended), _) => self.ended.push(ended),
             (None, Some(no)) => self.finished(no),
@@ -199,10 +225,15 @@ impl Driver {
         }
     }
 
-    /// One needs its turn no longer; what it waits for next is looked up.
+    /// One needs its turn no longer: it waits for the round that has begun meanwhile, or what it waits for is looked up.
     fn finished(&mut self, no: SubscriptionNo) {
         self.line.finished(no);
-        self.core.index.look_again(no);
+        if self.again.remove(&no) {
+            self.add(no);
+        } else {
+            self.own.remove(&no);
+            self.core.index.look_again(no);
+        }
     }
 
     /// Tells who waits for the end how much is under way.

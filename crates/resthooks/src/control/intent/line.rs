@@ -29,8 +29,6 @@ pub(super) struct Waiting {
     pub(super) account: AccountId,
     /// Scheme, host and port.
     pub(super) host: Arc<str>,
-    /// Whether this node has begun the round, and so holds its claim.
-    pub(super) own: bool,
 }
 
 #[derive(Debug)]
@@ -120,6 +118,11 @@ impl Line {
         }
     }
 
+    /// Whether it is being asked.
+    pub(super) fn is_asked(&self, no: SubscriptionNo) -> bool {
+        self.asked.contains_key(&no)
+    }
+
     /// How many are being asked.
     pub(super) fn in_flight(&self) -> usize {
         self.asked.len()
@@ -172,12 +175,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn push(line: &mut Line, no: i64, account: &str, host: &str) {
-        let waiting = Waiting {
-            no: SubscriptionNo(no),
-            account: account.parse().unwrap(),
-            host: host.into(),
-            own: false,
-        };
+        let waiting =
+            Waiting { no: SubscriptionNo(no), account: account.parse().unwrap(), host: host.into() };
         line.push(waiting, Duration::ZERO);
     }
 
