@@ -10,6 +10,7 @@ mod changes;
 mod chaos;
 mod cluster;
 mod counting;
+mod intent;
 mod outages;
 mod pooled;
 mod postgres;
