@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::wait_for;
 use crate::failure::Failure;
-use crate::lifecycle::{Node, Signals};
+use crate::lifecycle::{Node, Signals, Wish};
 use crate::settings::{self, Given, Resolved, Settings, StoreAt};
 use crate::{telemetry, terminal};
 
@@ -22,7 +22,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let mut settings = Resolved::load(&self.given)?.settings;
+        let resolved = Resolved::load(&self.given)?;
+        resolved.check_tls()?;
+        let mut settings = resolved.settings;
         telemetry::init(settings.log_format, &settings.log_level);
         for name in settings::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
             tracing::warn!(name, "this environment variable looks like a setting and is none");
@@ -35,6 +37,9 @@ impl Serve {
 async fn serve(settings: Settings) -> Result<(), Failure> {
     // Before anything is begun, so that a signal at any later moment ends it in order.
     let mut signals = Signals::catch()?;
+    if settings.tls().is_some() {
+        signals.catch_hang_up()?;
+    }
     let node = tokio::select! {
         node = Node::start(&settings) => node?,
         // What the start had begun ends with the process, as in a crash: nothing was answered yet.
@@ -52,7 +57,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     tracing::info!(
         address = %node.address(), node = node.no().0, version = env!("CARGO_PKG_VERSION"), "started"
     );
-    let signal = signals.next().await;
+    let signal = loop {
+        match signals.wish().await {
+            Wish::Stop(signal) => break signal,
+            Wish::Reload => node.reload(),
+        }
+    };
     tracing::info!(signal, "stopping");
     let all_ended = tokio::select! {
         stopped = node.stop(settings.shutdown_grace) => stopped,
@@ -72,9 +82,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 
 /// What an operator wants to know first, on stdout. The line with the address is there for programs, too.
 fn greet(settings: &Settings, node: &Node) {
-    let address = node.address();
+    let url = node.url();
     terminal::line(format_args!("resthooks {}", env!("CARGO_PKG_VERSION")));
-    terminal::line(format_args!("listening on http://{address}"));
+    terminal::line(format_args!("listening on {url}"));
     match &settings.store {
         file @ StoreAt::File(_) => terminal::line(format_args!("store: {file}")),
         // Never with its password.
@@ -82,7 +92,7 @@ fn greet(settings: &Settings, node: &Node) {
             terminal::line(format_args!("store: {database}, schema {}", settings.schema));
         }
     }
-    terminal::line(format_args!("docs: http://{address}/docs"));
+    terminal::line(format_args!("docs: {url}/docs"));
     if let Some(key) = node.made_admin_key() {
         terminal::line(format_args!("admin key: {key}   (shown this once: keep it)"));
     }

@@ -1,13 +1,11 @@
-//! Serves one connection: HTTP/1.1 or HTTP/2 in clear text, whichever the caller speaks.
+//! Serves one connection: HTTP/1.1 or HTTP/2, whichever the caller speaks, in clear text or within TLS.
 //!
-//! A connection on which nothing is being answered is closed after a while: it is idle, or its caller sends a request's
-//! head so slowly that it never ends.
+//! It ends by itself, when it is told to, or when its caller's time is up ([`patience`](super::patience)).
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -25,82 +23,82 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use super::patience::PatientStream;
+use super::patience::{Activity, Answering, Patience};
+use super::stream::{Metered, Stream};
+use super::tls::Tls;
 
-/// How often a connection is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How often it is looked at once it was told to end.
-const LAST_LOOK_EVERY: Duration = Duration::from_millis(500);
-/// It is closed when nothing was being answered for so many looks in a row: 30 to 40 seconds.
-const QUIET_LOOKS: u32 = 3;
-/// The largest head of a request, in bytes.
+/// The largest head of a request, in bytes; over HTTP/2 of all its header blocks.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Requests at once on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 256;
+/// Requests that a caller takes back before we have looked at them, on one HTTP/2 connection; then it ends.
+const MAX_TAKEN_BACK: usize = 20;
+/// Broken requests on one HTTP/2 connection; then it ends.
+const MAX_BROKEN: usize = 256;
+/// How often an HTTP/2 connection is asked whether its caller is still there, and how long that may take.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// What may wait in memory to be taken in by the caller of one HTTP/2 stream.
+const MAX_WAITING_BYTES: usize = 256 * 1024;
 
-/// What a connection does, as its watcher sees it.
-#[derive(Debug, Default)]
-struct Activity {
-    begun: AtomicU64,
-    ended: AtomicU64,
+/// What a connection is served with.
+#[derive(Debug, Clone)]
+pub(super) struct Service {
+    pub app: Router,
+    pub tls: Option<Arc<Tls>>,
+    pub clock: Arc<dyn Clock>,
 }
 
-/// One request that is being answered.
-#[derive(Debug)]
-struct Answering(Arc<Activity>);
-
-impl Answering {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Serves a connection until it ends by itself, has been idle for long, or `stop` asks it to end.
+/// Serves a connection until it ends by itself, its caller's time is up, or `stop` asks it to end.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: PeerAddress,
-    app: Router,
+    with: Service,
     mut stop: watch::Receiver<bool>,
-    clock: Arc<dyn Clock>,
 ) {
     // Answers are written whole; waiting for more to send would only delay them.
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Service { app, tls, clock } = with;
     let activity = Arc::new(Activity::default());
+    let stream = Metered::new(stream, Arc::clone(&activity));
+    let admitted = tokio::select! {
+        stream = admit(stream, tls.as_deref(), &*clock) => stream,
+        _ = stop.wait_for(|stop| *stop) => None,
+    };
+    let Some(stream) = admitted else { return };
     let service = {
         let activity = Arc::clone(&activity);
         service_fn(move |request| answer(app.clone(), request, peer, Answering::begin(&activity)))
     };
     let builder = protocols();
-    let stream = TokioIo::new(PatientStream::new(stream, Arc::clone(&clock)));
-    let mut connection = pin!(builder.serve_connection(stream, service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
-        result = connection.as_mut() => Some(result),
-        _ = stop.wait_for(|stop| *stop) => None,
-        () = quiet(&activity, &*clock, LOOK_EVERY) => None,
+        result = connection.as_mut() => Ok(result),
+        _ = stop.wait_for(|stop| *stop) => Err(Patience::LEAVING),
+        () = Patience::IN_SERVICE.runs_out(&activity, &*clock) => Err(Patience::EXPELLED),
     };
     let result = match ended {
-        Some(result) => result,
-        None => {
+        Ok(result) => result,
+        Err(patience) => {
             // What is being answered is still answered; a head that is still on its way is not waited for.
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 result = connection.as_mut() => result,
-                () = quiet(&activity, &*clock, LAST_LOOK_EVERY) => Ok(()),
+                () = patience.runs_out(&activity, &*clock) => Ok(()),
             }
         }
     };
     if let Err(error) = result {
         // A caller's doing (it went away, it spoke no HTTP): nothing that an operator could mend.
         tracing::debug!(error = &*error, "a connection ended early");
+    }
+}
+
+async fn admit(stream: Metered, tls: Option<&Tls>, clock: &dyn Clock) -> Option<Stream> {
+    match tls {
+        None => Some(Stream::Clear(stream)),
+        Some(tls) => Some(Stream::Tls(Box::new(tls.admit(stream, clock).await?))),
     }
 }
 
@@ -112,40 +110,31 @@ fn protocols() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(LOOK_EVERY)
-        .keep_alive_timeout(LOOK_EVERY);
+        .max_pending_accept_reset_streams(MAX_TAKEN_BACK)
+        .max_local_error_reset_streams(MAX_BROKEN)
+        .max_send_buf_size(MAX_WAITING_BYTES)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_EVERY);
     builder
-}
-
-/// Ends when nothing has been answered for some looks.
-async fn quiet(activity: &Activity, clock: &dyn Clock, every: Duration) {
-    let mut seen = activity.begun.load(Ordering::Relaxed);
-    let mut looks = 0;
-    while looks < QUIET_LOOKS {
-        clock.sleep(every).await;
-        let ended = activity.ended.load(Ordering::Relaxed);
-        let begun = activity.begun.load(Ordering::Relaxed);
-        looks = if begun == seen && ended == begun { looks + 1 } else { 0 };
-        seen = begun;
-    }
 }
 
 async fn answer(
     app: Router,
     mut request: Request<Incoming>,
     peer: PeerAddress,
-    answering: Answering,
+    mut answering: Answering,
 ) -> Result<Response<AnswerBody>, Infallible> {
     request.extensions_mut().insert(peer);
     let response = app.oneshot(request).await?;
-    Ok(response.map(|body| AnswerBody { body, _answering: answering }))
+    answering.is_the_callers_turn();
+    Ok(response.map(|body| AnswerBody { body, answering }))
 }
 
-/// An answer's body: while it is being written, its connection is not idle.
+/// An answer's body, which knows whether it waits for us or for the caller.
 #[derive(Debug)]
 struct AnswerBody {
     body: Body,
-    _answering: Answering,
+    answering: Answering,
 }
 
 impl http_body::Body for AnswerBody {
@@ -156,7 +145,11 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        // Asked for more, until there is more.
+        self.answering.is_our_turn();
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.answering.is_the_callers_turn();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

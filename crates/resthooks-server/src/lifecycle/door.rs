@@ -1,19 +1,27 @@
-//! Lets callers in: accepts connections up to a cap until it is told to stop, then waits for those that are inside.
+//! Lets callers in: accepts connections up to a cap, in all and for each address, until it is told to stop, then waits
+//! for those that are inside.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use resthooks::env::Clock;
 use resthooks_api::PeerAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::connection;
+use super::connection::{self, Service};
+use super::crowd::Crowd;
 
 /// How long the door stays shut when the operating system has no more connections to give.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// How many may be inside at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub connections: usize,
+    pub per_address: usize,
+}
 
 /// An open door.
 #[derive(Debug)]
@@ -27,16 +35,13 @@ pub(super) struct Door {
 
 impl Door {
     /// Begins to accept.
-    pub(super) fn open(
-        listener: TcpListener,
-        app: Router,
-        max_connections: usize,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let max_connections = u32::try_from(max_connections).unwrap_or(u32::MAX);
+    pub(super) fn open(listener: TcpListener, service: Service, room: Room) -> Self {
+        let max_connections = u32::try_from(room.connections).unwrap_or(u32::MAX);
         let slots = Arc::new(Semaphore::new(max_connections as usize));
+        let crowd = Crowd::new(room.per_address);
+        let clock = Arc::clone(&service.clock);
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, app, Arc::clone(&slots), stopped, Arc::clone(&clock)));
+        let accepting = tokio::spawn(accept(listener, service, Arc::clone(&slots), crowd, stopped));
         Self { slots, max_connections, stop, accepting, clock }
     }
 
@@ -58,21 +63,27 @@ impl Door {
 
 async fn accept(
     listener: TcpListener,
-    app: Router,
+    service: Service,
     slots: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
     mut stop: watch::Receiver<bool>,
-    clock: Arc<dyn Clock>,
 ) {
     let stopped = stop.clone();
     let endless = async {
         loop {
             // The slot comes first: without one, callers wait in the operating system's queue and cost us nothing.
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let (stream, peer) = next_caller(&listener, &*clock).await;
-            let serving = connection::serve(stream, peer, app.clone(), stopped.clone(), Arc::clone(&clock));
+            let (stream, peer, place) = loop {
+                let (stream, peer) = next_caller(&listener, &*service.clock).await;
+                // Who has too many already is closed without a word: writing one could take time.
+                if let Some(place) = crowd.enter(peer, &*service.clock) {
+                    break (stream, peer, place);
+                }
+            };
+            let serving = connection::serve(stream, peer, service.clone(), stopped.clone());
             tokio::spawn(async move {
                 serving.await;
-                drop(slot);
+                drop((place, slot));
             });
         }
     };

@@ -11,14 +11,17 @@ use resthooks::model::NodeNo;
 use tokio::net::TcpListener;
 
 use super::admin_key;
-use super::door::Door;
+use super::connection::Service;
+use super::door::{Door, Room};
 use super::store::OpenStore;
+use super::tls::Tls;
 use crate::settings::Settings;
 
 /// A running node.
 #[derive(Debug)]
 pub(crate) struct Node {
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     made_admin_key: Option<String>,
     door: Door,
     hooks: Hooks,
@@ -33,12 +36,13 @@ impl Node {
         // First of all, because it is the likeliest to fail and leaves nothing behind when something later does.
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr()?;
+        let tls = settings.tls().map(Tls::load).transpose()?.map(Arc::new);
         let store = OpenStore::open(settings).await?;
         let mut engine = settings.engine.clone();
         if engine.node_name.is_empty() {
             engine.node_name = own_name();
         }
-        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url = settings.public_url.clone().unwrap_or_else(|| url(address, tls.is_some()));
         engine.origin = host(&public_url);
         let hooks = Hooks::start(store.store(), engine).await?;
         let made_admin_key = admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?;
@@ -46,8 +50,23 @@ impl Node {
         options.public_url = Some(public_url);
         let app = resthooks_api::router(hooks.clone(), options);
         let clock = Arc::clone(&settings.engine.clock);
-        let door = Door::open(listener, app, settings.max_connections, Arc::clone(&clock));
-        Ok(Self { address, made_admin_key, door, hooks, store, clock })
+        let connections = settings.max_connections;
+        let per_address = settings.max_connections_per_address.unwrap_or(connections.div_ceil(2));
+        let service = Service { app, tls: tls.clone(), clock: Arc::clone(&clock) };
+        let door = Door::open(listener, service, Room { connections, per_address });
+        Ok(Self { address, tls, made_admin_key, door, hooks, store, clock })
+    }
+
+    /// Reads the files again that may change while it runs.
+    pub(crate) fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reload();
+        }
+    }
+
+    /// Where it listens, as a URL.
+    pub(crate) fn url(&self) -> String {
+        url(self.address, self.tls.is_some())
     }
 
     /// Where it listens.
@@ -80,6 +99,10 @@ impl Node {
         }
         all_answered && all_delivered && closed.is_ok()
     }
+}
+
+fn url(address: SocketAddr, with_tls: bool) -> String {
+    format!("{}://{address}", if with_tls { "https" } else { "http" })
 }
 
 /// Who we are to targets.

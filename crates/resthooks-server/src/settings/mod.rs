@@ -14,12 +14,15 @@ mod table;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use given::{Given, GivenStore};
 pub(crate) use resolve::{Resolved, Source};
 pub(crate) use store::StoreAt;
 pub(crate) use table::{Kind, Setting, TABLE};
+
+use crate::lifecycle::tls;
 
 /// The admin key in development mode.
 pub(crate) const DEV_ADMIN_KEY: &str = "dev";
@@ -58,6 +61,10 @@ pub(crate) struct Settings {
     pub listen: SocketAddr,
     /// Where callers reach the API, when that is not where it listens.
     pub public_url: Option<String>,
+    /// The certificate that the API is served with.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key.
+    pub tls_key: Option<PathBuf>,
     /// Where the store is.
     pub store: StoreAt,
     /// The schema in a PostgreSQL database.
@@ -72,6 +79,8 @@ pub(crate) struct Settings {
     pub shutdown_grace: Duration,
     /// Connections served at once.
     pub max_connections: usize,
+    /// Of which from one address.
+    pub max_connections_per_address: Option<usize>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -80,19 +89,30 @@ pub(crate) struct Settings {
     pub engine: resthooks::Options,
 }
 
+impl Settings {
+    /// The files to serve TLS with, if it is to be served.
+    pub(crate) fn tls(&self) -> Option<tls::Files> {
+        let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(tls::Files { certificate, key })
+    }
+}
+
 impl Default for Settings {
     /// Only a place to set things in: the defaults that count are [`TABLE`]'s.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
-            store: StoreAt::File(std::path::PathBuf::new()),
+            tls_cert: None,
+            tls_key: None,
+            store: StoreAt::File(PathBuf::new()),
             schema: String::new(),
             migrate: true,
             admin_key: None,
             dev: false,
             shutdown_grace: Duration::ZERO,
             max_connections: 1,
+            max_connections_per_address: None,
             log_format: LogFormat::Auto,
             log_level: String::new(),
             engine: resthooks::Options::default(),

@@ -139,7 +139,7 @@ impl Resolved {
 
     /// What no setting can judge by itself.
     fn check_together(&self) -> Result<(), Error> {
-        let Settings { dev, listen, engine, .. } = &self.settings;
+        let Settings { dev, listen, engine, tls_cert, tls_key, .. } = &self.settings;
         if *dev && !listen.ip().is_loopback() {
             let message = format!("must be a loopback address with --dev, not {listen}");
             return Err(self.error("listen", message));
@@ -148,7 +148,22 @@ impl Resolved {
             let message = "must not be longer than --attempt-timeout".to_owned();
             return Err(self.error("connect-timeout", message));
         }
+        match (tls_cert, tls_key) {
+            (Some(_), None) => return Err(self.error("tls-cert", "needs --tls-key beside it".to_owned())),
+            (None, Some(_)) => return Err(self.error("tls-key", "needs --tls-cert beside it".to_owned())),
+            _ => {}
+        }
         Ok(())
+    }
+
+    /// Sees whether the certificate and the key that a server needs can be used. Not a part of [`Resolved::load`]: other
+    /// commands may run where the key can't be read, and should not be.
+    ///
+    /// # Errors
+    /// The setting whose file can't be used, by name.
+    pub(crate) fn check_tls(&self) -> Result<(), Error> {
+        let loaded = self.settings.tls().map(|files| files.load()).transpose();
+        loaded.map(|_| ()).map_err(|e| self.error(e.setting, e.message))
     }
 
     fn error(&self, name: &str, message: String) -> Error {

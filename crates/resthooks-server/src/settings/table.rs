@@ -1,5 +1,7 @@
 //! The one table of settings.
 
+use std::path::PathBuf;
+
 use resthooks::model::parse_duration;
 use resthooks::{EventTypes, RetryPolicy};
 
@@ -113,6 +115,22 @@ pub(crate) static TABLE: &[Setting] = &[
             Ok(())
         },
     ),
+    Setting::new(
+        "tls-cert",
+        Kind::Text,
+        "FILE",
+        &[],
+        "Serve the API over TLS with the certificate in this PEM file, followed by those of its intermediate \
+         authorities; read again on SIGHUP",
+        |s, v| {
+            s.tls_cert = v.first().map(PathBuf::from);
+            Ok(())
+        },
+    ),
+    Setting::new("tls-key", Kind::Text, "FILE", &[], "The private key of --tls-cert, PEM", |s, v| {
+        s.tls_key = v.first().map(PathBuf::from);
+        Ok(())
+    }),
     Setting::new(
         "store",
         Kind::Text,
@@ -370,6 +388,18 @@ pub(crate) static TABLE: &[Setting] = &[
         "Connections of callers that are served at once; more wait until one ends",
         |s, v| {
             s.max_connections = count(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "max-connections-per-address",
+        Kind::Count,
+        "COUNT",
+        &[],
+        "Connections of callers from one address (over IPv6, one /64 network) that are served at once; more are \
+         closed; without it, half of --max-connections. Behind a proxy, all callers have its address",
+        |s, v| {
+            s.max_connections_per_address = v.first().map(|text| count(text)).transpose()?;
             Ok(())
         },
     ),

@@ -60,7 +60,7 @@ async fn demo() -> anyhow::Result<()> {
     ])?
     .settings;
     let node = Node::start(&settings).await?;
-    let url = format!("http://{}", node.address());
+    let url = node.url();
     let shown = tokio::select! {
         shown = story::tell(&url, store, Screen::stdout(), clock) => shown,
         () = clock.sleep(WITHIN) => Err(anyhow!("it is not done after {} s", WITHIN.as_secs())),
