@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::AccountQuery;
 use crate::answer;
-use crate::caller::Asker;
+use crate::caller::Owner;
 use crate::delivery::attempt;
 use crate::id::Id;
 use crate::problem::Problem;
@@ -100,9 +100,10 @@ impl<'a> Resource<'a> {
     tag = "subscription",
     params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
     responses((status = 200, description = "The handshake as it stands.", body = Resource<'static>)),
+    extensions(("x-scopes" = json!(["provider", "consumer"]))),
 )]
 pub(crate) async fn handshake(
-    asker: Asker,
+    Owner(asker): Owner,
     Id(id): Id<SubscriptionId>,
     Query(query): Query<AccountQuery>,
 ) -> Result<Response, Problem> {

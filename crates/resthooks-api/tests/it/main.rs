@@ -12,6 +12,7 @@ mod delivery;
 mod event;
 mod event_batch;
 mod event_type;
+mod intent;
 mod node;
 mod ops;
 mod subscription;

@@ -25,6 +25,8 @@ mod event_batch;
 mod event_type;
 #[path = "../it/harness.rs"]
 mod harness;
+#[path = "../it/intent.rs"]
+mod intent;
 #[path = "../it/isolation.rs"]
 mod isolation;
 #[path = "../it/node.rs"]

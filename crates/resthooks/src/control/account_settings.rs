@@ -22,7 +22,7 @@ impl Hooks {
         self.core()
             .in_order(move |core| async move {
                 let there = core.store.account(&id).await?;
-                if let Some(there) = there.filter(|there| there.settings == settings) {
+                if let Some(there) = there.clone().filter(|there| there.settings == settings) {
                     return Ok(there);
                 }
                 let now = core.options.clock.now();
@@ -30,8 +30,16 @@ impl Hooks {
                     core.audit(&actor, AuditAction::AccountUpdated, &id, Some(&id)).changing(&["intent"]);
                 core.store.put_account(&id, &settings, now, Some(&entry)).await?;
                 core.accounts.put(&id, settings);
-                let missing = || Error::Internal("an account that was written is not there".to_owned());
-                core.store.account(&id).await?.ok_or_else(missing)
+                // Without settings, and holding nothing, it is absent again.
+                let empty = || AccountSummary {
+                    id: id.clone(),
+                    created_at: there.map_or(now, |there| there.created_at),
+                    subscriptions: 0,
+                    events: 0,
+                    api_keys: 0,
+                    settings: AccountSettings::default(),
+                };
+                Ok(core.store.account(&id).await?.unwrap_or_else(empty))
             })
             .await
     }
