@@ -25,6 +25,7 @@ mod query;
 // One folder per resource, one file per operation.
 mod account;
 mod api_key;
+mod audit;
 mod delivery;
 mod event;
 mod event_type;

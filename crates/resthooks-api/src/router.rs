@@ -13,7 +13,7 @@ use crate::api::{Api, Callers};
 use crate::options::Options;
 use crate::panic::CatchPanic;
 use crate::problem::Problem;
-use crate::{account, api_key, delivery, event, event_type, node, ops, subscription};
+use crate::{account, api_key, audit, delivery, event, event_type, node, ops, subscription};
 
 /// One path's handlers with their descriptions.
 pub(crate) type Routes = UtoipaMethodRouter<Arc<Api>>;
@@ -38,6 +38,7 @@ pub(crate) fn everything() -> Vec<Mounted> {
         delivery::routes(),
         api_key::routes(),
         account::routes(),
+        audit::routes(),
         node::routes(),
     ];
     vec![

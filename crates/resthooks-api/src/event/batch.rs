@@ -21,7 +21,7 @@ use crate::answer;
 use crate::api::Shared;
 use crate::body::{MAX_BATCH_BODY_BYTES, MediaType, malformed, receive, refuse_shape};
 use crate::caller::Emitter;
-use crate::openapi::{Conflict, ForProvider};
+use crate::openapi::Conflict;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::subscription::AccountQuery;
@@ -50,7 +50,8 @@ pub(crate) struct Receipts {
         ])),
         (String = "application/x-ndjson"),
     )),
-    responses((status = 202, description = "All of them are durable.", body = Receipts), ForProvider, Conflict),
+    responses((status = 202, description = "All of them are durable.", body = Receipts), Conflict),
+    extensions(("x-scopes" = json!(["provider", "emit"]))),
 )]
 pub(crate) async fn batch(
     State(api): Shared,

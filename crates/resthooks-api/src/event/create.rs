@@ -11,7 +11,7 @@ use crate::answer;
 use crate::api::Shared;
 use crate::body::{MAX_EVENT_BODY_BYTES, MediaType, receive, unsupported};
 use crate::caller::Emitter;
-use crate::openapi::{Conflict, ForProvider};
+use crate::openapi::Conflict;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::subscription::AccountQuery;
@@ -35,7 +35,8 @@ const RECEIPT_BYTES: usize = 192;
     request_body(content = Input<'static>, example = json!({
         "event": "contact.create", "account": "tenant-42", "data": {"id": 1, "name": "Jane"}
     })),
-    responses((status = 202, description = "It is durable.", body = Receipt), ForProvider, Conflict),
+    responses((status = 202, description = "It is durable.", body = Receipt), Conflict),
+    extensions(("x-scopes" = json!(["provider", "emit"]))),
 )]
 pub(crate) async fn create(
     State(api): Shared,

@@ -1,6 +1,6 @@
 //! `GET /event/`
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::OriginalUri;
 use axum::response::Response;
 use resthooks::model::{AccountId, EventId, EventName, SequencedEvent, Timestamp, Uid};
 use resthooks::store::{EventFilter, Page};
@@ -9,7 +9,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::resource::Resource;
-use crate::api::Shared;
 use crate::caller::Asker;
 use crate::page::{Cursor, Limit, Listing, listing, page};
 use crate::problem::Problem;
@@ -71,7 +70,6 @@ impl std::str::FromStr for EventCursor {
     responses((status = 200, description = "A part of the list.", body = Listing<Resource<'static>>)),
 )]
 pub(crate) async fn list(
-    State(api): Shared,
     asker: Asker,
     uri: OriginalUri,
     Query(query): Query<ListQuery>,
@@ -80,7 +78,7 @@ pub(crate) async fn list(
     let account = scope.account().cloned();
     let filter = EventFilter { account, event: query.event, since: query.since, until: query.until };
     let cursor = query.cursor.map(|cursor| Cursor(cursor.0.0));
-    let found = gather(&api.hooks, &filter, page(query.limit, cursor)).await?;
+    let found = gather(&asker.hooks, &filter, page(query.limit, cursor)).await?;
     let next = found.next.map(|uid| EventId::generated(uid).to_string());
     let data = found.items.iter().map(|item| Resource::of(&item.event)).collect::<Result<_, _>>()?;
     Ok(listing(&uri, data, next))

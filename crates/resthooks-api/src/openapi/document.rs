@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema as _, ToSchema};
 
-use super::refusals;
+use super::{refusals, scopes};
 use crate::problem::Document as ProblemDocument;
 use crate::router::{Mounted, everything};
 
@@ -17,13 +17,14 @@ const DESCRIPTION: &str = "Webhook subscriptions through the API itself, with si
 delivery. Every route answers with and without its trailing slash. Errors are `application/problem+json` with a \
 stable `code`; unknown fields and parameters are refused by name.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("subscription", "What is delivered where. A consumer manages its own, the provider any account's."),
     ("event-type", "What can be subscribed to. Read by all, written by the provider."),
     ("event", "What happened. Emitted by the provider, read by all."),
     ("delivery", "One event for one subscription, with every attempt that was made."),
     ("api-key", "What callers prove themselves with. For the provider alone."),
     ("account", "Whose things there are. For the provider alone."),
+    ("audit", "Who changed what. For the provider alone."),
     ("node", "The processes that work on the store. For the provider alone."),
     (
         "operation",
@@ -82,13 +83,16 @@ pub(crate) fn operations(paths: &Paths) -> impl Iterator<Item = (HttpMethod, &st
 
 /// Adds what follows from where an operation is mounted.
 fn finish(mut item: PathItem, open: bool) -> PathItem {
-    let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-    for operation in all.into_iter().flatten() {
+    let reading = [(true, &mut item.get)];
+    let others = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    let all = reading.into_iter().chain(others.map(|other| (false, other)));
+    for (is_read, operation) in all.filter_map(|(is_read, operation)| Some((is_read, operation.as_mut()?))) {
         if open {
             operation.security = Some(Vec::new());
         } else {
             let scheme = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
             operation.security = Some(vec![scheme("key"), scheme("basic")]);
+            scopes::add(operation, is_read);
             refusals::add(operation);
         }
     }

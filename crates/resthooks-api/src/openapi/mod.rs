@@ -2,6 +2,8 @@
 
 mod document;
 mod refusals;
+mod scopes;
 
 pub(crate) use document::{document, operations};
 pub(crate) use refusals::{Conflict, ForProvider, TooSoon};
+pub(crate) use scopes::scopes;

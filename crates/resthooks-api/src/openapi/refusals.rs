@@ -21,7 +21,8 @@ pub(crate) struct ForProvider;
 
 impl IntoResponses for ForProvider {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let response = refusal("For the provider alone (`forbidden`).").build();
+        let detail = "For the provider alone (`forbidden`), or the key lacks a scope (`insufficient_scope`).";
+        let response = refusal(detail).build();
         BTreeMap::from([("403".to_owned(), response.into())])
     }
 }
@@ -47,6 +48,11 @@ impl IntoResponses for TooSoon {
     }
 }
 
+/// Whether an operation has said that it is for the provider alone. What is added here comes after that was asked.
+pub(super) fn is_for_provider(operation: &Operation) -> bool {
+    operation.responses.responses.contains_key("403")
+}
+
 /// Adds the refusals that follow from what the operation takes.
 pub(super) fn add(operation: &mut Operation) {
     let mut add = |status: &str, response: ResponseBuilder| {
@@ -60,7 +66,7 @@ pub(super) fn add(operation: &mut Operation) {
         .header("Retry-After", Header::default());
     add("503", late);
     let parameters = operation.parameters.as_deref().unwrap_or_default();
-    let for_provider = operation.responses.responses.contains_key("403");
+    let for_provider = is_for_provider(operation);
     let may_be_absent = parameters.iter().any(|parameter| match parameter {
         RefOr::T(parameter) if parameter.name == "account" => !for_provider,
         RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Path,
@@ -70,6 +76,7 @@ pub(super) fn add(operation: &mut Operation) {
     let mut add = |status: &str, response: ResponseBuilder| {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
     };
+    add("403", refusal("The key lacks a scope for this (`insufficient_scope`)."));
     if may_be_absent {
         add("404", refusal("Absent, or another account's (`not_found`)."));
     }

@@ -27,6 +27,7 @@ pub(crate) struct Shown<'a> {
     get, path = "/subscription/{id}/secret/", operation_id = "get_subscription_secret", tag = "subscription",
     params(("id" = String, Path, description = "The subscription's id."), AccountQuery),
     responses((status = 200, description = "The secret.", body = Shown<'static>)),
+    extensions(("x-scopes" = json!(["provider", "consumer"]))),
 )]
 pub(crate) async fn secret(
     Owner(asker): Owner,

@@ -17,10 +17,11 @@ impl Actor {
     /// The longest one, in bytes; a longer one is cut.
     pub const MAX_LEN: usize = 256;
 
-    /// One of this kind.
+    /// One of this kind. Which one may be others' words: what a terminal could stumble over is left out.
     #[must_use]
     pub fn new(kind: &str, which: &dyn fmt::Display) -> Self {
         let mut text = format!("{kind}:{which}");
+        text.retain(|c| !c.is_control());
         let end = (0..=Self::MAX_LEN).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0).min(text.len()));
         Self(text)
@@ -54,6 +55,16 @@ impl Actor {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for Actor {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() || text.len() > Self::MAX_LEN || text.chars().any(char::is_control) {
+            return Err(Invalid::new("must be an actor, such as system or key:key_…"));
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -183,6 +194,11 @@ mod tests {
     #[test]
     fn actors_are_bounded_and_actions_come_back() {
         assert_eq!(Actor::new("jwt", &"é".repeat(1000)).as_str().len(), Actor::MAX_LEN);
+        assert_eq!(Actor::new("jwt", &"a\u{1b}[31m\0b\n").as_str(), "jwt:a[31mb");
+        assert_eq!("system".parse(), Ok(Actor::system()));
+        for bad in ["", "a\0", &"x".repeat(257)] {
+            assert!(bad.parse::<Actor>().is_err());
+        }
         for action in AuditAction::ALL {
             assert_eq!(action.as_str().parse(), Ok(*action));
         }

@@ -8,7 +8,7 @@ use utoipa::openapi::{Content, OpenApi, RefOr, Required, Schema, Tag};
 
 use super::markup::{Prose, Text};
 use super::schema::{Named, Row, item_rows, kind, rows};
-use crate::openapi::operations;
+use crate::openapi::{operations, scopes};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -104,6 +104,14 @@ impl Page<'_> {
         ));
         if let Some(description) = &operation.description {
             self.put(format_args!("<p>{}</p>", Prose(description)));
+        }
+        let scopes = scopes(operation);
+        if !scopes.is_empty() {
+            let scopes = scopes.join("`, `");
+            self.put(format_args!(
+                "<p>{}</p>",
+                Prose(&format!("For keys with one of the scopes `{scopes}`."))
+            ));
         }
         self.parameters(operation);
         let body = match &operation.request_body {
