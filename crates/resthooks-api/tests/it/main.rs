@@ -8,6 +8,7 @@ mod place;
 
 mod account;
 mod api_key;
+mod audit;
 mod delivery;
 mod event;
 mod event_batch;
@@ -23,3 +24,4 @@ mod embedded;
 mod isolation;
 mod refusals;
 mod routes;
+mod scopes;

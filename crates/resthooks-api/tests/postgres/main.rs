@@ -11,6 +11,8 @@ mod schema;
 mod account;
 #[path = "../it/api_key.rs"]
 mod api_key;
+#[path = "../it/audit.rs"]
+mod audit;
 #[path = "../it/authentication.rs"]
 mod authentication;
 #[path = "../it/delivery.rs"]
@@ -37,6 +39,8 @@ mod ops;
 mod refusals;
 #[path = "../it/routes.rs"]
 mod routes;
+#[path = "../it/scopes.rs"]
+mod scopes;
 #[path = "../it/subscription.rs"]
 mod subscription;
 #[path = "../it/subscription_lists.rs"]
