@@ -14,7 +14,6 @@ use resthooks::store::Error;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::Options;
-use crate::checkpoint::truncate;
 use crate::control::{lacking, note_sealing_key, reseal, sealing_keys};
 use crate::failure::from_sqlite;
 
@@ -95,8 +94,12 @@ fn clear_up(connection: &mut Connection, vault: &Vault) -> Result<(), Error> {
 fn write_anew(connection: &Connection) -> Result<(), Error> {
     // A store may be larger than memory.
     connection.pragma_update(None, "temp_store", "FILE").map_err(from_sqlite)?;
-    let done = connection.execute_batch("VACUUM").map_err(from_sqlite).and_then(|()| truncate(connection));
+    let done = connection.execute_batch("VACUUM");
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(from_sqlite)?;
-    done?;
+    done.map_err(from_sqlite)?;
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    if moved.map_err(from_sqlite)? != 0 {
+        return Err(Error::Unavailable("another program has it open".to_owned()));
+    }
     connection.execute_batch("DELETE FROM clear_text").map_err(from_sqlite)
 }

@@ -1,7 +1,8 @@
 //! Accounts: what they hold, and their end.
 
 use resthooks::model::{
-    ApiKey, DeliveryStatus, Event, EventId, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus,
+    AccountSettings, ApiKey, DeliveryStatus, Event, EventId, Intent, KeyHash, KeyId, KeyRole, Subscription,
+    SubscriptionStatus,
 };
 use resthooks::store::{AccountSummary, Batch, DeletedAccount, DeliveryFilter, Error, EventFilter, Record};
 
@@ -25,7 +26,7 @@ async fn insert_key(lab: &Lab, of: &str) -> ApiKey {
 }
 
 /// Deletes to the end; how many steps it took.
-async fn delete_rest(lab: &Lab, deleted: &DeletedAccount, limit: usize) -> usize {
+pub(crate) async fn delete_rest(lab: &Lab, deleted: &DeletedAccount, limit: usize) -> usize {
     for steps in 1..10_000 {
         if lab.store().delete_account_step(deleted, limit).await.unwrap() {
             return steps;
@@ -49,7 +50,7 @@ pub async fn accounts_are_listed_with_what_they_hold(mut lab: Lab) {
         subscriptions,
         events,
         api_keys,
-        settings: resthooks::model::AccountSettings::default(),
+        settings: AccountSettings::default(),
     };
     let expected = [summary("A", 0, 2, 0, 0), summary("m", 0, 0, 2, 0), summary("z", 3, 0, 0, 1)];
     let store = lab.store();
@@ -62,6 +63,57 @@ pub async fn accounts_are_listed_with_what_they_hold(mut lab: Lab) {
         assert_eq!(store.account(&one.id).await.unwrap(), Some(one));
     }
     assert_eq!(store.account(&account("nobody")).await.unwrap(), None);
+}
+
+fn wants(intent: Intent) -> AccountSettings {
+    AccountSettings { intent: Some(intent) }
+}
+
+/// Settings are told with the account and at start, where there are any. They are something that an account holds.
+pub async fn settings_are_kept_and_told(mut lab: Lab) {
+    lab.subscribe("a").await;
+    let store = lab.store();
+    let [a, b] = [account("a"), account("b")];
+    store.put_account(&a, &wants(Intent::Echo), at(1), None).await.unwrap();
+    store.put_account(&b, &wants(Intent::None), at(2), None).await.unwrap();
+    store.put_account(&a, &wants(Intent::Options), at(3), None).await.unwrap();
+    store.put_account(&account("c"), &AccountSettings::default(), at(3), None).await.unwrap();
+    lab.reopen().await;
+    let store = lab.store();
+    let told = |all: Vec<AccountSummary>| -> Vec<_> {
+        all.into_iter().map(|one| (one.id, one.created_at, one.subscriptions, one.settings)).collect()
+    };
+    let expected =
+        [(a.clone(), at(0), 1, wants(Intent::Options)), (b.clone(), at(2), 0, wants(Intent::None))];
+    assert_eq!(told(store.list_accounts(None, 9).await.unwrap()), expected);
+    assert_eq!(told(store.account(&b).await.unwrap().into_iter().collect()), expected[1..]);
+    let mut known = store.snapshot().await.unwrap().accounts;
+    known.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(known, [(a.clone(), wants(Intent::Options)), (b.clone(), wants(Intent::None))]);
+    for id in [&a, &b] {
+        store.put_account(id, &AccountSettings::default(), at(4), None).await.unwrap();
+    }
+    assert!(store.snapshot().await.unwrap().accounts.is_empty());
+    assert_eq!(store.account(&a).await.unwrap().unwrap().settings, AccountSettings::default());
+    assert_eq!(store.account(&b).await.unwrap(), None, "it holds nothing any more");
+}
+
+/// A deletion takes settings at once, and those alone that were there when it began.
+pub async fn settings_go_with_their_account(mut lab: Lab) {
+    let a = account("a");
+    lab.emit("a", &[]).await;
+    lab.store().put_account(&a, &wants(Intent::Echo), at(1), None).await.unwrap();
+    let deleted = lab.store().begin_delete_account(&a, at(2), None).await.unwrap().unwrap();
+    lab.reopen().await;
+    assert!(lab.store().snapshot().await.unwrap().accounts.is_empty());
+    lab.store().put_account(&a, &wants(Intent::Challenge), at(3), None).await.unwrap();
+    delete_rest(&lab, &deleted, 100).await;
+    lab.reopen().await;
+    assert_eq!(lab.store().account(&a).await.unwrap().unwrap().settings, wants(Intent::Challenge));
+    // With nothing but settings.
+    let again = lab.store().begin_delete_account(&a, at(4), None).await.unwrap().unwrap();
+    delete_rest(&lab, &again, 100).await;
+    assert_eq!(lab.store().account(&a).await.unwrap(), None);
 }
 
 /// With its last thing an account goes out of sight.

@@ -8,19 +8,24 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use resthooks::env::SeededRandom;
 use resthooks::model::{
-    AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventName, EventSeq, Match, NodeNo,
-    PayloadKind, Secret, SequencedEvent, Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
-    Timestamp, Uid,
+    AccountId, Actor, Attempt, AuditAction, AuditEntry, AuditId, DeliveryKey, DeliveryStatus, Event, EventId,
+    EventName, EventSeq, Match, NodeNo, PayloadKind, Secret, SequencedEvent, Subscription, SubscriptionId,
+    SubscriptionNo, SubscriptionStatus, Timestamp, Uid,
 };
+use resthooks::seal::{SecretKey, Vault};
 use resthooks::store::{Backlog, Batch, Committed, Error, Joined, Page, Record, Store};
 
 /// Where a backend keeps one store of its own.
 #[async_trait]
 pub trait Place: Send + Sync + 'static {
-    /// Opens it; the first time it is empty. A store that is shared may be opened several times at once; another one is
-    /// opened again only when everything of the time before was dropped.
-    async fn open(&self) -> Arc<dyn Store>;
+    /// Opens it with these keys; the first time it is empty. A store that is shared may be opened several times at once;
+    /// another one is opened again only when everything of the time before was dropped.
+    ///
+    /// # Errors
+    /// The store's, when it is not to be opened with these keys.
+    async fn open(&self, vault: &Arc<Vault>) -> Result<Arc<dyn Store>, Error>;
 
     /// Executes the store's statement for emitting, in a transaction that is then committed or rolled back, and gives
     /// what it answered. Asked of stores that have such a statement.
@@ -68,6 +73,7 @@ pub fn run(place: impl Place, behaviour: impl AsyncFnOnce(Lab)) {
 /// A store under test, and the node that works on it.
 pub struct Lab {
     place: Arc<dyn Place>,
+    vault: Arc<Vault>,
     store: Option<Arc<dyn Store>>,
     joined: Joined,
     /// The nodes before this one whose events are not all recorded.
@@ -106,6 +112,23 @@ pub fn name(name: &str) -> EventName {
     name.parse().expect("tests write valid names")
 }
 
+/// The nth key to seal with.
+#[must_use]
+pub fn secret_key(n: u64) -> SecretKey {
+    SecretKey::random(&SeededRandom::new(n))
+}
+
+/// A vault that seals with the first of these keys and opens with all of them. Labs begin with key 1 alone.
+///
+/// # Panics
+/// Without a key.
+#[must_use]
+pub fn vault(keys: &[u64]) -> Arc<Vault> {
+    let keys: Vec<SecretKey> = keys.iter().map(|n| secret_key(*n)).collect();
+    let (first, others) = keys.split_first().expect("a vault has a key");
+    Arc::new(Vault::new(first, others))
+}
+
 /// The first page.
 #[must_use]
 pub const fn first<C>(limit: usize) -> Page<C> {
@@ -123,6 +146,20 @@ impl Lab {
     pub fn uid(&self) -> Uid {
         let n = self.made.fetch_add(1, Ordering::Relaxed);
         Uid::new(at(0), u128::from(n))
+    }
+
+    /// An entry of the audit trail that tells of a provider's thing, not written yet.
+    pub fn entry(&self, action: AuditAction, object: impl ToString) -> AuditEntry {
+        AuditEntry {
+            id: AuditId(self.uid()),
+            at: at(0),
+            actor: Actor::application(),
+            action,
+            object: object.to_string(),
+            account: None,
+            changed: Vec::new(),
+            reason: None,
+        }
     }
 
     /// A subscription of this account to everything, not inserted yet.

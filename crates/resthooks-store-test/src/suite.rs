@@ -35,9 +35,19 @@ macro_rules! suite {
                 subscriptions_are_found_by_number, ended_subscriptions_are_set_aside,
                 subscriptions_are_listed_by_filters, many_subscriptions_are_listed_page_by_page,
                 a_subscription_cursor_outlives_a_delete, event_types_are_put_and_deleted,
-                keys_are_inserted_once_and_deleted
+                keys_are_inserted_once_and_deleted, keys_keep_what_they_may_do,
+                the_last_use_of_keys_is_noted
+            ];
+            sealing: [
+                a_store_is_opened_with_all_keys_in_use_alone, what_is_sealed_again_needs_the_former_key_no_more,
+                a_key_that_sealed_nothing_is_forgotten_too
+            ];
+            audit: [
+                an_entry_is_written_with_each_change, what_changes_nothing_leaves_no_entry,
+                entries_are_listed_by_filters, entries_are_listed_page_by_page, the_trail_outlives_its_account
             ];
             account: [
+                settings_are_kept_and_told, settings_go_with_their_account,
                 accounts_are_listed_with_what_they_hold, an_account_that_holds_nothing_is_none,
                 a_deleted_account_leaves_nothing, a_deleted_account_may_begin_anew, a_deletion_may_be_begun_again,
                 late_records_of_a_deleted_account_are_dropped, a_large_account_goes_in_steps
@@ -87,8 +97,9 @@ macro_rules! shared_suite {
             change: [
                 all_see_changes_in_their_order, changes_are_seen_in_parts,
                 an_account_that_began_anew_keeps_what_it_has, no_change_is_left_out_although_many_are_made_at_once,
-                others_are_told
+                settings_are_seen_and_uses_of_keys_are_not, others_are_told
             ];
+            sealing: [nodes_seal_again_beside_those_that_write_with_the_former_key];
             emitted: [
                 what_is_emitted_is_read_as_it_was_given, what_is_rolled_back_was_never_emitted,
                 emitted_events_are_accepted_once, accounts_are_shared_out_among_nodes, what_is_refused_is_set_aside
@@ -123,6 +134,8 @@ mod tests {
             include_str!("recovery.rs"),
             include_str!("control.rs"),
             include_str!("account.rs"),
+            include_str!("audit.rs"),
+            include_str!("sealing.rs"),
             include_str!("event.rs"),
             include_str!("delivery.rs"),
             include_str!("model/mod.rs"),
@@ -131,6 +144,7 @@ mod tests {
             include_str!("shared/takeover.rs"),
             include_str!("shared/together.rs"),
             include_str!("shared/change.rs"),
+            include_str!("shared/sealing.rs"),
             include_str!("shared/emitted.rs"),
         ];
         let behaviours = sources

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resthooks::store::Store;
+use resthooks::seal::Vault;
+use resthooks::store::{Error, Store};
+use resthooks_postgres::Options;
 use resthooks_store_test::Place;
 use resthooks_store_test::lab::Emission;
 
@@ -13,8 +15,9 @@ use crate::place::{Schema, connect};
 
 #[async_trait]
 impl Place for Schema {
-    async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(Self::open(self).await)
+    async fn open(&self, vault: &Arc<Vault>) -> Result<Arc<dyn Store>, Error> {
+        let options = Options { vault: Some(Arc::clone(vault)), ..self.options() };
+        Ok(Arc::new(self.try_open(options).await?))
     }
 
     async fn emit(&self, statement: &str, of: &Emission, commit: bool) -> String {

@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use resthooks::store::Store;
+use resthooks::seal::Vault;
+use resthooks::store::{Error, Store};
 use resthooks_postgres::PostgresStore;
 use resthooks_sqlite::SqliteStore;
 
@@ -100,8 +101,9 @@ pub(crate) struct File(pub(crate) PathBuf);
 
 #[async_trait::async_trait]
 impl resthooks_store_test::lab::Place for File {
-    async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(&self.0, resthooks_sqlite::Options::default()).unwrap())
+    /// With the keys of the file beside it, as the program opens it.
+    async fn open(&self, _: &Arc<Vault>) -> Result<Arc<dyn Store>, Error> {
+        Ok(Arc::new(SqliteStore::open(&self.0, resthooks_sqlite::Options::default())?))
     }
 }
 

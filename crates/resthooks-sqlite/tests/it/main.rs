@@ -5,6 +5,7 @@
 mod conformance;
 mod disk;
 mod opening;
+mod sealing;
 mod wal;
 mod writing;
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use resthooks::model::{EventSeq, NodeNo};
-use resthooks::store::{Backlog, NewNode, Position, Store, Unrecorded};
+use resthooks::seal::Vault;
+use resthooks::store::{Backlog, Error, NewNode, Position, Store, Unrecorded};
 
-use super::{Lab, Place, at};
+use super::{Lab, Place, at, vault};
 
 /// Longer than any test.
 const LEASE: Duration = Duration::from_secs(3_600);
@@ -32,10 +33,12 @@ fn new_node(name: &str, lease: Duration) -> NewNode {
 
 impl Lab {
     pub(super) async fn new(place: Arc<dyn Place>) -> Self {
-        let store = place.open().await;
+        let vault = vault(&[1]);
+        let store = place.open(&vault).await.expect("a fresh store is opened with any key");
         let joined = store.join(&new_node("lab", LEASE)).await.expect("a node joins");
         Self {
             place,
+            vault,
             store: Some(store),
             joined,
             past: Vec::new(),
@@ -52,18 +55,31 @@ impl Lab {
 
     /// The same with a lease that runs so long.
     pub async fn another_for(&self, lease: Duration) -> Self {
-        let store = self.place.open().await;
+        self.beside(Arc::clone(&self.vault), lease).await.expect("what is open may be opened beside")
+    }
+
+    /// Another node with other keys.
+    ///
+    /// # Errors
+    /// When the store is not to be opened with these.
+    pub async fn another_with(&self, vault: Arc<Vault>) -> Result<Self, Error> {
+        self.beside(vault, LEASE).await
+    }
+
+    async fn beside(&self, vault: Arc<Vault>, lease: Duration) -> Result<Self, Error> {
+        let store = self.place.open(&vault).await?;
         let joined = store.join(&new_node("another", lease)).await.expect("a node joins");
         let sequences = self.sequences.lock().expect("nothing panics with it").clone();
-        Self {
+        Ok(Self {
             place: Arc::clone(&self.place),
+            vault,
             store: Some(store),
             joined,
             past: Vec::new(),
             inherited: Vec::new(),
             sequences: Mutex::new(sequences),
             made: Arc::clone(&self.made),
-        }
+        })
     }
 
     /// The place.
@@ -104,13 +120,36 @@ impl Lab {
     /// Closes the store and opens it again: what is durable must be there. Where nodes share it, the next one takes
     /// over what this one leaves.
     pub async fn reopen(&mut self) {
-        let before = self.node();
-        let shared = self.store().is_shared();
-        if shared {
-            self.store().leave(before).await.expect("a node may leave");
+        self.reopen_with(Arc::clone(&self.vault)).await.expect("it is opened as it was before");
+    }
+
+    /// The same with other keys. When it is not to be opened with these, it is opened with the former ones again.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn reopen_with(&mut self, vault: Arc<Vault>) -> Result<(), Error> {
+        if self.store().is_shared() {
+            self.store().leave(self.node()).await.expect("a node may leave");
         }
         drop(self.store.take());
-        let store = self.place.open().await;
+        let (store, refused) = match self.place.open(&vault).await {
+            Ok(store) => {
+                self.vault = vault;
+                (store, Ok(()))
+            }
+            Err(error) => {
+                let former = self.place.open(&self.vault).await;
+                (former.expect("it is opened as it was before"), Err(error))
+            }
+        };
+        self.go_on(store).await;
+        refused
+    }
+
+    /// Goes on with what this lab's node has left.
+    async fn go_on(&mut self, store: Arc<dyn Store>) {
+        let before = self.node();
+        let shared = store.is_shared();
         self.joined = store.join(&new_node("lab", LEASE)).await.expect("a node joins");
         self.store = Some(store);
         if !shared {

@@ -1,11 +1,13 @@
 //! Asks the store and the model the same questions.
 
+use std::collections::BTreeMap;
+
 use resthooks::model::{
     Delivery, DeliveryKey, DeliveryStatus, EventSeq, SequencedEvent, Subscription, SubscriptionNo,
     SubscriptionStatus, Timestamp,
 };
 use resthooks::store::{
-    AccountSummary, DeliveryFilter, EventFilter, LeaseDue, Page, SubscriptionFilter, Unrecorded,
+    AccountSummary, AuditFilter, DeliveryFilter, EventFilter, LeaseDue, Page, SubscriptionFilter, Unrecorded,
 };
 
 use super::work::{ACCOUNTS, NAMES, PATTERNS, TARGETS, Trial};
@@ -17,6 +19,7 @@ const ALL: usize = 100_000;
 pub(super) async fn all(trial: &mut Trial, lab: &Lab) {
     recovery(trial, lab).await;
     control(trial, lab).await;
+    audit(trial, lab).await;
     lease(trial, lab).await;
     events(trial, lab).await;
     for _ in 0..3 {
@@ -67,10 +70,25 @@ async fn control(trial: &Trial, lab: &Lab) {
     keys.sort_by_key(|key| key.id);
     assert_eq!(snapshot.keys, keys);
     assert!(snapshot.deletions.is_empty());
+    let settings: BTreeMap<_, _> = snapshot.accounts.into_iter().collect();
+    assert_eq!(settings, plain.settings);
     let accounts = lab.store().list_accounts(None, ALL).await.unwrap();
     let accounts: Vec<_> =
         accounts.into_iter().map(|one| AccountSummary { created_at: Timestamp::EPOCH, ..one }).collect();
     assert_eq!(accounts, plain.accounts());
+}
+
+async fn audit(trial: &mut Trial, lab: &Lab) {
+    let any = trial.dice.pick(&trial.plain.audit).cloned();
+    let filter = AuditFilter {
+        account: maybe(trial, &ACCOUNTS, 3).map(account),
+        actor: any.as_ref().filter(|_| trial.dice.once_in(3)).map(|entry| entry.actor.clone()),
+        action: any.as_ref().filter(|_| trial.dice.once_in(3)).map(|entry| entry.action),
+        object: any.filter(|_| trial.dice.once_in(3)).map(|entry| entry.object),
+        ..AuditFilter::default()
+    };
+    let listed = lab.store().list_audit(&filter, first(ALL)).await.unwrap();
+    assert_eq!(listed, trial.plain.list_audit(&filter), "{filter:?}");
 }
 
 async fn lease(trial: &mut Trial, lab: &Lab) {

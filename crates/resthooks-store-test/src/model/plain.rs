@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use resthooks::model::{
-    AccountId, ApiKey, Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, Event, EventSeq,
-    EventType, KeyRole, Match, Progress, SequencedEvent, Subscription, SubscriptionNo, Timestamp,
+    AccountId, AccountSettings, ApiKey, Attempt, AuditEntry, Delivery, DeliveryId, DeliveryKey,
+    DeliveryStatus, Event, EventSeq, EventType, KeyRole, Match, Progress, SequencedEvent, Subscription,
+    SubscriptionNo, Timestamp,
 };
 use resthooks::store::{
-    AccountSummary, Backlog, Batch, DeliveryFilter, EventFilter, LeaseDue, Record, Settle, Standing,
-    SubscriptionFilter,
+    AccountSummary, AuditFilter, Backlog, Batch, DeliveryFilter, EventFilter, LeaseDue, Record, Settle,
+    Standing, SubscriptionFilter,
 };
 
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub(super) struct Plain {
     pub(super) subscriptions: BTreeMap<SubscriptionNo, (Subscription, Progress)>,
     pub(super) event_types: BTreeMap<String, EventType>,
     pub(super) keys: Vec<ApiKey>,
+    /// Of accounts that have any.
+    pub(super) settings: BTreeMap<AccountId, AccountSettings>,
+    /// Oldest first; nothing takes anything away from it.
+    pub(super) audit: Vec<AuditEntry>,
 }
 
 impl Plain {
@@ -153,6 +158,7 @@ impl Plain {
     }
 
     pub(super) fn delete_account(&mut self, id: &AccountId) {
+        self.settings.remove(id);
         self.subscriptions.retain(|_, (one, _)| one.account != *id);
         self.keys.retain(|key| key.role != KeyRole::Consumer(id.clone()));
         self.events.retain(|_, event| event.account != *id);
@@ -166,9 +172,10 @@ impl Plain {
             KeyRole::Consumer(id) => Some(id),
             KeyRole::Provider => None,
         });
+        let of_events = self.events.values().map(|event| &event.account);
         let of_subscriptions = self.subscriptions.values().map(|(one, _)| &one.account);
         let all: BTreeSet<&AccountId> =
-            of_keys.chain(of_subscriptions).chain(self.events.values().map(|event| &event.account)).collect();
+            of_keys.chain(of_subscriptions).chain(of_events).chain(self.settings.keys()).collect();
         all.into_iter().map(|id| self.account(id)).collect()
     }
 
@@ -181,7 +188,7 @@ impl Plain {
             subscriptions: self.subscriptions.values().filter(live).count() as u64,
             events: self.events.values().filter(|event| event.account == *id).count() as u64,
             api_keys: self.keys.iter().filter(|key| key.role == role).count() as u64,
-            settings: resthooks::model::AccountSettings::default(),
+            settings: self.settings.get(id).cloned().unwrap_or_default(),
         }
     }
 
@@ -194,6 +201,16 @@ impl Plain {
                 && filter.event.as_ref().is_none_or(|pattern| one.events.contains(pattern))
         };
         self.subscriptions.values().rev().map(|(one, _)| one).filter(fits).cloned().collect()
+    }
+
+    pub(super) fn list_audit(&self, filter: &AuditFilter) -> Vec<AuditEntry> {
+        let fits = |entry: &&AuditEntry| {
+            filter.account.as_ref().is_none_or(|of| Some(of) == entry.account.as_ref())
+                && filter.actor.as_ref().is_none_or(|actor| *actor == entry.actor)
+                && filter.action.is_none_or(|action| action == entry.action)
+                && filter.object.as_ref().is_none_or(|object| *object == entry.object)
+        };
+        self.audit.iter().rev().filter(fits).cloned().collect()
     }
 
     pub(super) fn list_events(&self, filter: &EventFilter) -> Vec<SequencedEvent> {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use resthooks::model::{
-    ApiKey, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, EventType, Health, KeyHash,
-    KeyId, KeyRole, Match, Progress, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
+    Access, AccountSettings, Actor, ApiKey, Attempt, AuditAction, AuditEntry, DeliveryKey, DeliveryStatus,
+    Event, EventId, EventSeq, EventType, Health, Intent, KeyHash, KeyId, KeyRole, Match, Progress,
+    Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
 };
-use resthooks::store::{Batch, Error, Record, Settle};
+use resthooks::store::{AuditFilter, Batch, Error, Record, Settle};
 
 use super::compare;
 use super::dice::Dice;
 use super::plain::Plain;
-use crate::lab::{Lab, account, at, attempt, name};
+use crate::lab::{Lab, account, at, attempt, first, name};
 
 pub(super) const ACCOUNTS: [&str; 3] = ["a", "b", "c.1"];
 pub(super) const NAMES: [&str; 3] = ["contact.create", "contact.delete", "deal.create"];
@@ -39,12 +40,32 @@ impl Trial {
     pub(super) async fn new(seed: u64, lab: &Lab) -> Self {
         let mut trial = Self { dice: Dice::new(seed), plain: Plain::default(), now: at(0), ids: 0 };
         trial.begin_log(lab).await;
+        // The trail of a run before stays.
+        let listed = lab.store().list_audit(&AuditFilter::default(), first(usize::MAX)).await.unwrap();
+        trial.plain.audit = listed.into_iter().rev().collect();
         trial
+    }
+
+    /// An entry for a change to this object, or none; in the model it is written already.
+    fn audit(
+        &mut self,
+        lab: &Lab,
+        action: AuditAction,
+        object: impl ToString,
+        of: Option<&str>,
+    ) -> Option<AuditEntry> {
+        if self.dice.once_in(3) {
+            return None;
+        }
+        let actor = if self.dice.once_in(2) { Actor::system() } else { Actor::application() };
+        let entry = AuditEntry { actor, account: of.map(account), ..lab.entry(action, object) };
+        self.plain.audit.push(entry.clone());
+        Some(entry)
     }
 
     pub(super) async fn step(&mut self, lab: &mut Lab) {
         self.now = self.now.plus(std::time::Duration::from_millis(7));
-        match self.dice.below(30) {
+        match self.dice.below(32) {
             0..3 => self.subscribe(lab).await,
             3..6 => self.change_subscription(lab).await,
             6..20 => self.commit(lab).await,
@@ -52,6 +73,7 @@ impl Trial {
             23..25 => self.event_type(lab).await,
             25..27 => self.key(lab).await,
             27 if self.dice.once_in(3) => self.delete_account(lab).await,
+            28..30 => self.settings(lab).await,
             _ => self.reopen(lab).await,
         }
     }
@@ -90,7 +112,9 @@ impl Trial {
     async fn subscribe(&mut self, lab: &Lab) {
         let of = self.dice.pick(&ACCOUNTS).unwrap();
         let new = self.shuffled(Subscription { created_at: self.now, ..lab.subscription(of) });
-        let new = lab.insert(new).await;
+        let audit = self.audit(lab, AuditAction::SubscriptionCreated, new.id, Some(of));
+        let no = lab.store().insert_subscription(&new, audit.as_ref()).await.unwrap();
+        let new = Subscription { no, ..new };
         assert!(self.plain.subscriptions.last_key_value().is_none_or(|(last, _)| *last < new.no));
         self.plain.subscriptions.insert(new.no, (new, Progress::default()));
     }
@@ -120,7 +144,10 @@ impl Trial {
         };
         let before = self.plain.subscriptions[&no].0.clone();
         let changed = self.shuffled(Subscription { status, ..before });
-        let changed = lab.update(changed).await;
+        let of = changed.account.to_string();
+        let audit = self.audit(lab, AuditAction::SubscriptionUpdated, changed.id, Some(&of));
+        lab.store().update_subscription(&changed, audit.as_ref()).await.unwrap();
+        let changed = Subscription { version: changed.version + 1, ..changed };
         self.plain.subscriptions.get_mut(&no).unwrap().0 = changed;
     }
 
@@ -277,7 +304,10 @@ impl Trial {
         let name = name(self.dice.pick(&NAMES).unwrap());
         if self.dice.once_in(3) {
             let was = self.plain.event_types.remove(name.as_str()).is_some();
-            assert_eq!(lab.store().delete_event_type(&name, None).await.unwrap(), was);
+            let audit = if was { self.audit(lab, AuditAction::EventTypeDeleted, &name, None) } else { None };
+            let unwritten = lab.entry(AuditAction::EventTypeDeleted, &name);
+            let given = if was { audit.as_ref() } else { Some(&unwritten) };
+            assert_eq!(lab.store().delete_event_type(&name, given).await.unwrap(), was);
             return;
         }
         let one = EventType {
@@ -290,19 +320,27 @@ impl Trial {
             created_at: at(0),
             updated_at: self.now,
         };
-        lab.store().put_event_type(&one, None).await.unwrap();
+        let audit = self.audit(lab, AuditAction::EventTypeUpdated, &one.name, None);
+        lab.store().put_event_type(&one, audit.as_ref()).await.unwrap();
         self.plain.event_types.insert(one.name.as_str().to_owned(), one);
     }
 
     async fn key(&mut self, lab: &Lab) {
         if let Some(key) = self.dice.pick(&self.plain.keys).cloned() {
             let again = ApiKey { id: KeyId(lab.uid()), ..key.clone() };
-            let refused = lab.store().insert_key(&again, None).await;
+            let unwritten = lab.entry(AuditAction::ApiKeyCreated, again.id);
+            let refused = lab.store().insert_key(&again, Some(&unwritten)).await;
             assert!(matches!(refused, Err(Error::Exists)), "{refused:?}");
             if self.dice.once_in(2) {
-                assert!(lab.store().delete_key(key.id, None).await.unwrap());
+                let audit = self.audit(lab, AuditAction::ApiKeyRevoked, key.id, None);
+                assert!(lab.store().delete_key(key.id, audit.as_ref()).await.unwrap());
                 self.plain.keys.retain(|one| one.id != key.id);
                 return;
+            }
+            let used = at(self.dice.millis(2_000));
+            lab.store().touch_keys(&[(key.id, used)]).await.unwrap();
+            for one in self.plain.keys.iter_mut().filter(|one| one.id == key.id) {
+                one.last_used_at = one.last_used_at.max(Some(used));
             }
         }
         let id = KeyId(lab.uid());
@@ -316,12 +354,36 @@ impl Trial {
             name: None,
             hash: KeyHash::of(&id.to_string()),
             created_at: self.now,
-            access: resthooks::model::Access::Full,
-            expires_at: None,
+            access: if self.dice.once_in(2) {
+                Access::Full
+            } else {
+                Access::Limited { emit: self.dice.once_in(2), read: self.dice.once_in(2) }
+            },
+            expires_at: self.dice.once_in(2).then(|| at(99)),
             last_used_at: None,
         };
-        lab.store().insert_key(&key, None).await.unwrap();
+        let audit = self.audit(lab, AuditAction::ApiKeyCreated, id, None);
+        lab.store().insert_key(&key, audit.as_ref()).await.unwrap();
         self.plain.keys.push(key);
+    }
+
+    async fn settings(&mut self, lab: &Lab) {
+        let of = *self.dice.pick(&ACCOUNTS).unwrap();
+        let intents = [None, Some(Intent::None), Some(Intent::Echo)];
+        let settings = AccountSettings { intent: self.dice.pick(&intents).copied().flatten() };
+        let was = self.plain.settings.get(&account(of)).cloned().unwrap_or_default();
+        let unwritten = Some(lab.entry(AuditAction::AccountUpdated, of));
+        let audit = if was == settings {
+            unwritten
+        } else {
+            self.audit(lab, AuditAction::AccountUpdated, of, Some(of))
+        };
+        lab.store().put_account(&account(of), &settings, self.now, audit.as_ref()).await.unwrap();
+        if settings.is_empty() {
+            self.plain.settings.remove(&account(of));
+        } else {
+            self.plain.settings.insert(account(of), settings);
+        }
     }
 
     async fn delete_account(&mut self, lab: &mut Lab) {
@@ -332,8 +394,15 @@ impl Trial {
     /// To the end: between its steps it is left open what of it can still be read.
     async fn delete(&mut self, lab: &mut Lab, id: &str) {
         let id = account(id);
-        let begun = lab.store().begin_delete_account(&id, self.now, None).await.unwrap();
-        assert_eq!(begun.is_some(), self.plain.accounts().iter().any(|one| one.id == id));
+        let is_there = self.plain.accounts().iter().any(|one| one.id == id);
+        let unwritten = Some(lab.entry(AuditAction::AccountDeleted, &id));
+        let audit = if is_there {
+            self.audit(lab, AuditAction::AccountDeleted, &id, Some(id.as_str()))
+        } else {
+            unwritten
+        };
+        let begun = lab.store().begin_delete_account(&id, self.now, audit.as_ref()).await.unwrap();
+        assert_eq!(begun.is_some(), is_there);
         let Some(deleted) = begun else { return };
         if self.dice.once_in(2) {
             lab.reopen().await;

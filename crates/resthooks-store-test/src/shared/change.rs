@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use resthooks::model::{
-    AccountSettings, ApiKey, EventType, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus,
+    AccountSettings, ApiKey, EventType, Intent, KeyHash, KeyId, KeyRole, Subscription, SubscriptionStatus,
 };
 use resthooks::store::{Change, ChangeNo};
 
 use crate::lab::{Lab, account, at, name};
 
-pub(super) fn event_type(kind: &str) -> EventType {
+pub(crate) fn event_type(kind: &str) -> EventType {
     EventType {
         name: name(kind),
         description: None,
@@ -172,6 +172,39 @@ fn in_order(mut changes: Vec<Change>) -> Vec<Change> {
         }
     }
     changes
+}
+
+/// Settings as they stand now, also those of an account that began anew; when keys were used is nobody's business.
+pub async fn settings_are_seen_and_uses_of_keys_are_not(lab: Lab) {
+    let other = lab.another().await;
+    let mut view = View::new(&other).await;
+    let store = lab.store();
+    let wants = |intent| AccountSettings { intent: Some(intent) };
+    let set = |id: &str, settings| Change::AccountSettings(account(id), settings);
+    store.put_account(&account("a"), &wants(Intent::Echo), at(1), None).await.unwrap();
+    assert_eq!(view.next(9).await.0, [set("a", wants(Intent::Echo))]);
+    store.put_account(&account("a"), &wants(Intent::Echo), at(2), None).await.unwrap();
+    assert_eq!(view.next(9).await.0, [], "nothing was changed");
+    let key = key_of(&lab, "b", "secret");
+    store.insert_key(&key, None).await.unwrap();
+    view.next(9).await;
+    store.touch_keys(&[(key.id, at(9))]).await.unwrap();
+    assert_eq!(view.next(9).await.0, []);
+    store.begin_delete_account(&account("a"), at(3), None).await.unwrap().unwrap();
+    assert_eq!(view.next(9).await.0, [gone("a")]);
+    // Seen late, a deletion tells of the settings that the account has since.
+    store.put_account(&account("a"), &wants(Intent::Options), at(4), None).await.unwrap();
+    store.begin_delete_account(&account("a"), at(5), None).await.unwrap().unwrap();
+    store.put_account(&account("a"), &wants(Intent::Challenge), at(6), None).await.unwrap();
+    let anew = Change::Account {
+        id: account("a"),
+        subscriptions: Vec::new(),
+        keys: Vec::new(),
+        settings: wants(Intent::Challenge),
+    };
+    assert_eq!(view.next(9).await.0, [anew, set("a", wants(Intent::Challenge))]);
+    store.put_account(&account("a"), &AccountSettings::default(), at(7), None).await.unwrap();
+    assert_eq!(view.next(9).await.0, [set("a", AccountSettings::default())]);
 }
 
 /// Many are seen in parts, in their order, whoever made them.

@@ -1,12 +1,13 @@
 //! What a store must do beyond all that, when several nodes work on it at once.
 //!
 //! `lease` is who lives and who is refused, `takeover` what becomes of a dead node's work, `together` what nodes do at
-//! the same time, `change` how they hear of each other's changes, and `emitted` the events that applications emit in
+//! the same time, `change` how they hear of each other's changes, `sealing` how they come to another key, and `emitted` the events that applications emit in
 //! their own transactions.
 
 pub mod change;
 pub mod emitted;
 pub mod lease;
+pub mod sealing;
 pub mod takeover;
 pub mod together;
 
