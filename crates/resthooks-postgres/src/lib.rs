@@ -8,7 +8,7 @@
 //!   what is kept as bytes.
 //! - `database` sends statements, each within a time limit, over the connections of a `pool`; `connection` makes those from
 //!   an `address`, with `tls`; `listen` keeps the one that is told of news.
-//! - `schema` brings tables and functions to this version; `failure` puts PostgreSQL's errors into the store's words.
+//! - `schema` brings tables and functions to this version; `vault` finds the keys that secrets are sealed with; `failure` puts PostgreSQL's errors into the store's words.
 //! - `emit` emits within an application's own transaction; `watch` makes tables emit by themselves;
 //!   `transfer` moves everything out of a store and into one.
 //!
@@ -36,6 +36,7 @@ mod store;
 mod tls;
 mod transfer;
 mod value;
+mod vault;
 pub mod watch;
 
 pub use options::Options;

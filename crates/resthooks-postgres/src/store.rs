@@ -26,7 +26,7 @@ use crate::listen::Listener;
 use crate::log::Seen;
 use crate::numbers::Numbers;
 use crate::partitions::Partitions;
-use crate::{Options, control, history, log, nodes, schema};
+use crate::{Options, control, history, log, nodes, schema, vault};
 
 /// Between two looks at partitions and at what is kept for latecomers.
 const UPKEEP: Duration = Duration::from_secs(1_800);
@@ -81,14 +81,14 @@ impl PostgresStore {
     /// a key that secrets are sealed with was not given;
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn open(url: &str, options: Options) -> Result<Self, Error> {
-        let vault = options.vault.clone().ok_or_else(no_vault)?;
+        vault::check(&options)?;
         let database = database(url, &options)?;
         if options.migrate {
             schema::migrate(&database, options.migration_timeout).await?;
         } else {
             schema::check(&database).await?;
         }
-        control::bring_keys(&database, &vault).await?;
+        let vault = vault::open(&database, &options).await?;
         control::seal_clear(&database, &vault).await?;
         let listener =
             Listener::start(database.connector.clone(), &database.schema, Arc::clone(&options.clock));
@@ -160,14 +160,6 @@ impl PostgresStore {
             }
         });
     }
-}
-
-fn no_vault() -> Error {
-    Error::Unusable(
-        "a store in PostgreSQL needs the secret key that its secrets are sealed with, the same for all its nodes: give \
-         32 random bytes, such as `openssl rand -hex 32` prints"
-            .to_owned(),
-    )
 }
 
 fn database(url: &str, options: &Options) -> Result<Database, Error> {

@@ -36,6 +36,12 @@ fn lacking(id: &str) -> Error {
     ))
 }
 
+/// The ids of all keys that are in use.
+pub(crate) async fn sealing_keys(database: &Database) -> Result<Vec<String>, Error> {
+    let rows = database.read("SELECT id FROM @.sealing_key ORDER BY id", &[]).await?;
+    rows.iter().map(|row| get(row, "id")).collect()
+}
+
 /// Refuses a vault that lacks a key that is in use; then its first one is.
 pub(crate) async fn bring_keys(database: &Database, vault: &Vault) -> Result<(), Error> {
     let ids: Vec<&str> = vault.ids().collect();

@@ -96,6 +96,12 @@ fn greet(settings: &Settings, node: &Node) {
     if let Some(key) = node.made_admin_key() {
         terminal::line(format_args!("admin key: {key}   (shown this once: keep it)"));
     }
+    if let Some(path) = node.made_key_file() {
+        let path = path.display();
+        terminal::line(format_args!(
+            "secret key: made {path}   (keep a copy: without it the secrets in the store can't be read)"
+        ));
+    }
     if settings.dev {
         let key = settings.admin_key.as_deref().unwrap_or_default();
         let key = if key == crate::settings::DEV_ADMIN_KEY { key } else { "the one that was given" };

@@ -19,4 +19,4 @@ pub(crate) mod tls;
 
 pub(crate) use node::Node;
 pub(crate) use signals::{Signals, Wish};
-pub(crate) use store::{OpenStore, postgres_options};
+pub(crate) use store::{OpenStore, named, postgres_options};

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::net::TcpListener;
 use super::admin_key;
 use super::connection::Service;
 use super::door::{Door, Room};
-use super::store::OpenStore;
+use super::store::{OpenStore, key_file_to_make};
 use super::tls::Tls;
 use crate::settings::Settings;
 
@@ -23,6 +24,7 @@ pub(crate) struct Node {
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     made_admin_key: Option<String>,
+    made_key_file: Option<PathBuf>,
     door: Door,
     hooks: Hooks,
     store: OpenStore,
@@ -37,7 +39,9 @@ impl Node {
         let listener = listen(settings.listen).await?;
         let address = listener.local_addr()?;
         let tls = settings.tls().map(Tls::load).transpose()?.map(Arc::new);
+        let made_key_file = key_file_to_make(settings);
         let store = OpenStore::open(settings).await?;
+        let made_key_file = made_key_file.filter(|path| path.exists());
         let mut engine = settings.engine.clone();
         if engine.node_name.is_empty() {
             engine.node_name = own_name();
@@ -54,7 +58,7 @@ impl Node {
         let per_address = settings.max_connections_per_address.unwrap_or(connections.div_ceil(2));
         let service = Service { app, tls: tls.clone(), clock: Arc::clone(&clock) };
         let door = Door::open(listener, service, Room { connections, per_address });
-        Ok(Self { address, tls, made_admin_key, door, hooks, store, clock })
+        Ok(Self { address, tls, made_admin_key, made_key_file, door, hooks, store, clock })
     }
 
     /// Reads the files again that may change while it runs.
@@ -77,6 +81,11 @@ impl Node {
     /// Its number among the nodes of its store.
     pub(crate) fn no(&self) -> NodeNo {
         self.hooks.node_no()
+    }
+
+    /// The file with the key that secrets are sealed with, when this start made it.
+    pub(crate) fn made_key_file(&self) -> Option<&Path> {
+        self.made_key_file.as_deref()
     }
 
     /// The admin key, when this start made one. It can't be read again.

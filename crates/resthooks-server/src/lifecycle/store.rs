@@ -1,11 +1,10 @@
 //! A store of either kind, opened and closed as its settings say. What kind it is matters nowhere else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use resthooks::model::KeyHash;
-use resthooks::seal::{SecretKey, Vault};
+use resthooks::seal::Vault;
 use resthooks::store::{Error, Store};
 use resthooks_postgres::PostgresStore;
 use resthooks_sqlite::SqliteStore;
@@ -27,8 +26,8 @@ impl OpenStore {
         match &settings.store {
             StoreAt::File(path) => Self::open_file(settings, path),
             StoreAt::Postgres(url) => {
-                let options = postgres_options(settings);
-                Ok(Self::Postgres(Arc::new(PostgresStore::open(url, options).await?)))
+                let opened = PostgresStore::open(url, postgres_options(settings)).await;
+                Ok(Self::Postgres(Arc::new(opened.map_err(named)?)))
             }
         }
     }
@@ -50,13 +49,17 @@ impl OpenStore {
     }
 
     fn open_file(settings: &Settings, path: &Path) -> Result<Self, Error> {
-        let store = SqliteStore::open(path, Self::sqlite_options(settings))?;
+        let store = SqliteStore::open(path, Self::sqlite_options(settings)).map_err(named)?;
         Ok(Self::Sqlite(Arc::new(store)))
     }
 
     /// How a SQLite file is used.
     pub(crate) fn sqlite_options(settings: &Settings) -> resthooks_sqlite::Options {
-        resthooks_sqlite::Options { vault: vault(settings), ..resthooks_sqlite::Options::default() }
+        resthooks_sqlite::Options {
+            vault: vault(settings),
+            key_file: settings.secret_key_file.clone(),
+            ..resthooks_sqlite::Options::default()
+        }
     }
 
     /// The store, whatever its kind.
@@ -85,20 +88,30 @@ pub(crate) fn postgres_options(settings: &Settings) -> resthooks_postgres::Optio
         schema: settings.schema.clone(),
         migrate: settings.migrate,
         vault: vault(settings),
+        key_file: Some(settings.key_file()),
         clock: Arc::clone(&settings.engine.clock),
         ..resthooks_postgres::Options::default()
     }
 }
 
-/// What secrets are sealed with; `None` leaves it to the store.
+/// The keys that were given as such; `None` leaves it to the key file.
 fn vault(settings: &Settings) -> Option<Arc<Vault>> {
-    // Until there is a setting for it.
-    match &settings.store {
-        StoreAt::File(_) => None,
-        StoreAt::Postgres(_) => {
-            let digits: String =
-                KeyHash::of(&settings.schema).0.iter().map(|byte| format!("{byte:02x}")).collect();
-            digits.parse().ok().map(|key: SecretKey| Arc::new(Vault::new(&key, &[])))
+    let (first, others) = settings.secret_keys.split_first()?;
+    Some(Arc::new(Vault::new(first, others)))
+}
+
+/// The key file, when there is none yet and the store will make it.
+pub(crate) fn key_file_to_make(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.key_file();
+    (settings.secret_keys.is_empty() && !path.exists()).then_some(path)
+}
+
+/// A refusal for the sake of a key says by which settings one is given: the stores know of none.
+pub(crate) fn named(error: Error) -> Error {
+    match error {
+        Error::Unusable(why) if why.contains("secret key") || why.starts_with("the key file ") => {
+            Error::Unusable(format!("{why} (--secret-key, --secret-key-file)"))
         }
+        other => other,
     }
 }

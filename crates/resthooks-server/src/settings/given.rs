@@ -30,7 +30,7 @@ pub(crate) struct Given {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GivenStore(pub(crate) Given);
 
-const STORE_SETTINGS: [&str; 3] = ["store", "schema", "admin-key"];
+const STORE_SETTINGS: [&str; 5] = ["store", "schema", "admin-key", "secret-key", "secret-key-file"];
 
 impl Args for Given {
     fn augment_args(command: Command) -> Command {

@@ -22,10 +22,15 @@ pub(crate) use resolve::{Resolved, Source};
 pub(crate) use store::StoreAt;
 pub(crate) use table::{Kind, Setting, TABLE};
 
+use resthooks::seal::SecretKey;
+
 use crate::lifecycle::tls;
 
 /// The admin key in development mode.
 pub(crate) const DEV_ADMIN_KEY: &str = "dev";
+
+/// The key file of a store that is no file itself, in the working directory.
+const DEFAULT_KEY_FILE: &str = "resthooks.key";
 
 /// What a secret is printed as.
 pub(crate) const MASK: &str = "********";
@@ -73,6 +78,10 @@ pub(crate) struct Settings {
     pub migrate: bool,
     /// The provider's key, when the operator gave one.
     pub admin_key: Option<String>,
+    /// What secrets are sealed with: the first seals, all open. Empty when a file holds them.
+    pub secret_keys: Vec<SecretKey>,
+    /// That file, when the operator named one.
+    pub secret_key_file: Option<PathBuf>,
     /// Development mode.
     pub dev: bool,
     /// How long a stop may take.
@@ -90,6 +99,23 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Where the keys that secrets are sealed with are kept, when they were not given as such.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        let default = || match &self.store {
+            StoreAt::File(path) => {
+                // As the store does it: what counts is where the file is, not where a link to it is.
+                let mut name = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).into_os_string();
+                name.push(".key");
+                name.into()
+            }
+            // In full, because messages name it.
+            StoreAt::Postgres(_) => {
+                std::path::absolute(DEFAULT_KEY_FILE).unwrap_or_else(|_| DEFAULT_KEY_FILE.into())
+            }
+        };
+        self.secret_key_file.clone().unwrap_or_else(default)
+    }
+
     /// The files to serve TLS with, if it is to be served.
     pub(crate) fn tls(&self) -> Option<tls::Files> {
         let (certificate, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
@@ -109,6 +135,8 @@ impl Default for Settings {
             schema: String::new(),
             migrate: true,
             admin_key: None,
+            secret_keys: Vec::new(),
+            secret_key_file: None,
             dev: false,
             shutdown_grace: Duration::ZERO,
             max_connections: 1,

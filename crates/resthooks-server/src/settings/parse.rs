@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use resthooks::model::parse_duration;
+use resthooks::seal::SecretKey;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -83,6 +84,15 @@ pub(super) fn visible_ascii(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The keys that secrets are sealed with. What was given is never repeated: it may be nearly a key.
+pub(super) fn secret_keys(values: &[String]) -> Result<Vec<SecretKey>, String> {
+    let one = |text: &String| match text.as_str() {
+        super::MASK => Err("is the mask that `resthooks config` prints, not a key".to_owned()),
+        text => text.parse().map_err(|invalid: resthooks::model::Invalid| invalid.0),
+    };
+    values.iter().map(one).collect()
+}
+
 /// An absolute http(s) URL that paths can be put behind.
 pub(super) fn base_url(text: &str) -> Result<String, String> {
     let wrong = || "must be an http or https URL, such as https://hooks.example.com".to_owned();
@@ -138,6 +148,16 @@ mod tests {
         assert_eq!(switch("Yes"), Ok(true));
         assert_eq!(switch("0"), Ok(false));
         assert!(switch("").is_err());
+    }
+
+    #[test]
+    fn secret_keys_are_refused_without_being_shown() {
+        let key = "ab".repeat(32);
+        assert_eq!(secret_keys(&[key.clone(), key.clone()]).unwrap().len(), 2);
+        let cut = key.get(1..).unwrap().to_owned();
+        for bad in [String::new(), cut.clone(), crate::settings::MASK.to_owned()] {
+            assert!(!secret_keys(&[key.clone(), bad]).unwrap_err().contains(&cut));
+        }
     }
 
     #[test]

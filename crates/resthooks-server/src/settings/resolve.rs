@@ -148,6 +148,10 @@ impl Resolved {
             let message = "must not be longer than --attempt-timeout".to_owned();
             return Err(self.error("connect-timeout", message));
         }
+        if !self.settings.secret_keys.is_empty() && self.settings.secret_key_file.is_some() {
+            let message = "can't be given beside --secret-key: the keys come from one of the two".to_owned();
+            return Err(self.error("secret-key-file", message));
+        }
         match (tls_cert, tls_key) {
             (Some(_), None) => return Err(self.error("tls-cert", "needs --tls-key beside it".to_owned())),
             (None, Some(_)) => return Err(self.error("tls-key", "needs --tls-cert beside it".to_owned())),

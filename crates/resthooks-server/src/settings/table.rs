@@ -6,7 +6,8 @@ use resthooks::model::parse_duration;
 use resthooks::{EventTypes, RetryPolicy};
 
 use super::parse::{
-    base_url, byte_size, certificates, count, duration_above_zero, lease, name, one, switch, visible_ascii,
+    base_url, byte_size, certificates, count, duration_above_zero, lease, name, one, secret_keys, switch,
+    visible_ascii,
 };
 use super::store::{StoreAt, schema};
 use super::{LogFormat, Settings};
@@ -202,6 +203,32 @@ pub(crate) static TABLE: &[Setting] = &[
     )
     .in_dev(&[super::DEV_ADMIN_KEY])
     .secret(),
+    Setting::new(
+        "secret-key",
+        Kind::List,
+        "KEY",
+        &[],
+        "What secrets in the store are sealed with, instead of a file: 32 bytes as 64 hex digits or base64. Of several the \
+         first one seals and all of them open",
+        |s, v| {
+            s.secret_keys = secret_keys(v)?;
+            Ok(())
+        },
+    )
+    .secret(),
+    Setting::new(
+        "secret-key-file",
+        Kind::Text,
+        "FILE",
+        &[],
+        "The file with the keys that secrets in the store are sealed with, one a line; made at the first start. Without \
+         it, the SQLite file's name and .key, or resthooks.key in the working directory for PostgreSQL, whose nodes all \
+         need a copy",
+        |s, v| {
+            s.secret_key_file = v.first().map(PathBuf::from);
+            Ok(())
+        },
+    ),
     Setting::new(
         "dev",
         Kind::Switch,

@@ -10,6 +10,10 @@ use serde_json::Value;
 use crate::postgres::Postgres;
 use crate::support::{Api, Server, Setup, eventually, within};
 
+/// What all nodes seal secrets with.
+pub(crate) const SECRET_KEY: &str =
+    "--secret-key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 /// A node that may be down.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -96,7 +100,7 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn start_on(postgres: Postgres, url: &str, count: usize, flags: &[&str]) -> Self {
         let nodes = (0..count).map(|place| {
-            let setup = Setup::on(url).flag(format!("--node-name=node-{place}"));
+            let setup = Setup::on(url).flag(format!("--node-name=node-{place}")).flag(SECRET_KEY);
             Node::start(flags.iter().fold(setup, |setup, flag| setup.flag(*flag)))
         });
         let nodes: Vec<Node> = nodes.collect();

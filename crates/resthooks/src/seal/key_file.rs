@@ -44,6 +44,10 @@ enum Problem {
     Open { mode: u32 },
     #[error("is being changed by another process")]
     Locked,
+    #[error(
+        "is not there, and the secrets of the store are sealed with the secret key {id}: put a copy of it there"
+    )]
+    Missing { id: String },
 }
 
 /// The keys of a file that may have been made just now.
@@ -91,6 +95,21 @@ pub fn load_or_make(path: &Path, random: &dyn Random) -> Result<Loaded, Error> {
     }
     let keys = load(path)?.ok_or_else(|| Error { path: path.to_owned(), problem: Problem::Empty })?;
     Ok(Loaded { keys, made: false })
+}
+
+/// The keys in the file of a store in which the keys with these ids are in use. The file is made only for a store in which
+/// none is: what was sealed with another key could not be read with a new one.
+///
+/// # Errors
+/// As [`load_or_make`]; and when the file is not there and should be.
+pub fn of_store(path: &Path, in_use: &[String], random: &dyn Random) -> Result<Loaded, Error> {
+    match (load(path)?, in_use.first()) {
+        (Some(keys), _) => Ok(Loaded { keys, made: false }),
+        (None, None) => load_or_make(path, random),
+        (None, Some(id)) => {
+            Err(Error { path: path.to_owned(), problem: Problem::Missing { id: id.clone() } })
+        }
+    }
 }
 
 /// Writes these keys in the place of those that are there: whole or not at all. Owner and mode stay, comments don't.
@@ -146,10 +165,16 @@ impl Lock {
     }
 }
 
-/// A vault with a file's keys; none without a key.
-#[must_use]
-pub fn vault(keys: &[SecretKey]) -> Option<Vault> {
-    keys.split_first().map(|(first, others)| Vault::new(first, others))
+impl Loaded {
+    /// A vault with these keys.
+    ///
+    /// # Panics
+    /// Without a key: none is loaded so.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        let (first, others) = self.keys.split_first().expect("a file without a key is refused");
+        Vault::new(first, others)
+    }
 }
 
 fn parse(text: &str) -> Result<Vec<SecretKey>, Problem> {

@@ -16,7 +16,7 @@ use resthooks_sqlite::SqliteStore;
 pub(super) use export::Export;
 pub(super) use import::Import;
 
-use crate::lifecycle::{OpenStore, postgres_options};
+use crate::lifecycle::{OpenStore, named, postgres_options};
 use crate::settings::{Settings, StoreAt};
 
 /// A store that something moves out of or into.
@@ -33,14 +33,17 @@ impl Place {
             }
             StoreAt::File(path) => {
                 let store = SqliteStore::open(path, OpenStore::sqlite_options(settings));
-                Ok(Self::Sqlite(Arc::new(store.map_err(|error| {
-                    anyhow::anyhow!("{error}: everything moves only while no server has it open")
+                Ok(Self::Sqlite(Arc::new(store.map_err(|error| match named(error) {
+                    error if error.to_string().contains(" is in use by ") => {
+                        anyhow::anyhow!("{error}: everything moves only while no server has it open")
+                    }
+                    error => error.into(),
                 })?)))
             }
             StoreAt::Postgres(url) => {
                 let mut options = postgres_options(settings);
                 options.migrate &= !must_exist;
-                Ok(Self::Postgres(Arc::new(PostgresStore::open(url, options).await?)))
+                Ok(Self::Postgres(Arc::new(PostgresStore::open(url, options).await.map_err(named)?)))
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::wait_for;
 use crate::failure::Failure;
-use crate::lifecycle::postgres_options;
+use crate::lifecycle::{named, postgres_options};
 use crate::settings::{GivenStore, Resolved, Settings, StoreAt};
 use crate::terminal;
 
@@ -149,7 +149,7 @@ async fn open(settings: &Settings) -> Result<PostgresStore, Failure> {
         return Err(Failure::Usage(format!("--store: {} {why}", settings.store)));
     };
     let options = resthooks_postgres::Options { migrate: false, ..postgres_options(settings) };
-    Ok(PostgresStore::open(url, options).await.map_err(anyhow::Error::new)?)
+    Ok(PostgresStore::open(url, options).await.map_err(|error| anyhow::Error::new(named(error)))?)
 }
 
 fn row(found: Found) -> Vec<String> {

@@ -28,7 +28,20 @@ fn is_made_once_and_read_afterwards() {
     assert_eq!(read.keys, made.keys);
     assert_eq!(load(&path).unwrap().unwrap(), made.keys);
     assert_eq!(names(directory.path()), ["hooks.key"]);
-    assert_eq!(vault(&made.keys).unwrap().sealing_id(), made.keys[0].id());
+    assert_eq!(made.vault().sealing_id(), made.keys[0].id());
+}
+
+#[test]
+fn is_never_made_for_a_store_that_needs_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hooks.key");
+    let in_use = [key(1).id()];
+    let error = of_store(&path, &in_use, &SystemRandom).unwrap_err().to_string();
+    assert!(error.contains(&key(1).id()) && error.contains("hooks.key"), "{error}");
+    assert!(names(directory.path()).is_empty());
+    assert!(of_store(&path, &[], &SystemRandom).unwrap().made);
+    // Whether they are the right ones is for whoever opens the store to judge.
+    assert!(!of_store(&path, &in_use, &SystemRandom).unwrap().made);
 }
 
 #[test]
