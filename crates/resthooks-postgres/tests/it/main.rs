@@ -11,4 +11,5 @@ mod conformance;
 mod lost;
 mod migrations;
 mod place;
+mod sealing;
 mod sequences;
