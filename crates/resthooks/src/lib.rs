@@ -40,7 +40,7 @@ mod membership;
 mod options;
 
 pub use control::{
-    Admitted, EventTypeInput, IntentChoice, KeyInput, KeyRefused, NewKey, NewSubscription,
+    Admitted, EventTypeInput, IntentChoice, KeyInput, KeyRefused, NewKey, NewSubscription, SignatureChoice,
     SubscriptionChange, SubscriptionView,
 };
 pub use deliveries::DeliveryQuery;

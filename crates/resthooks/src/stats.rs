@@ -21,6 +21,9 @@ pub const BUCKETS: [Duration; 12] = [
     Duration::from_secs(15),
 ];
 
+/// How asking a target to confirm can end.
+pub(crate) const HANDSHAKES: [&str; 4] = ["confirmed", "awaiting", "gone", "failed"];
+
 /// A histogram over [`BUCKETS`], and what lies above.
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
@@ -70,6 +73,8 @@ pub(crate) struct Stats {
     pub attempts_succeeded: AtomicU64,
     pub attempts_refused: AtomicU64,
     pub attempts_failed: [AtomicU64; ErrorClass::ALL.len()],
+    pub handshakes: [AtomicU64; HANDSHAKES.len()],
+    pub unconfirmed: AtomicU64,
     pub emitted_refused: AtomicU64,
     pub takeovers: AtomicU64,
     pub commits: AtomicU64,
@@ -111,6 +116,10 @@ pub struct Snapshot {
     pub attempts_refused: u64,
     /// Attempts without a usable answer, by class.
     pub attempts_failed: Vec<(ErrorClass, u64)>,
+    /// Requests by which targets were asked to confirm, by outcome.
+    pub handshakes: Vec<(&'static str, u64)>,
+    /// Subscriptions that were never confirmed, and so removed.
+    pub unconfirmed: u64,
     /// Transactions of the write path.
     pub commits: u64,
     /// Those that failed.
@@ -134,6 +143,14 @@ pub struct Snapshot {
 }
 
 impl Stats {
+    /// A target was asked to confirm, with this outcome.
+    pub(crate) fn count_handshake(&self, outcome: &str) {
+        let place = HANDSHAKES.iter().position(|one| *one == outcome);
+        if let Some(counter) = place.and_then(|place| self.handshakes.get(place)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The counters now; what is now in flight and waiting is the caller's to fill in.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -153,6 +170,8 @@ impl Stats {
             attempts_succeeded: get(&self.attempts_succeeded),
             attempts_refused: get(&self.attempts_refused),
             attempts_failed: ErrorClass::ALL.into_iter().zip(self.attempts_failed.iter().map(get)).collect(),
+            handshakes: HANDSHAKES.into_iter().zip(self.handshakes.iter().map(get)).collect(),
+            unconfirmed: get(&self.unconfirmed),
             commits: get(&self.commits),
             commits_failed: get(&self.commits_failed),
             commit_time: self.commit_time.snapshot(),

@@ -27,6 +27,7 @@ fn render(stats: &Snapshot) -> String {
     events(&mut page, stats);
     deliveries(&mut page, stats);
     attempts(&mut page, stats);
+    handshakes(&mut page, stats);
     store(&mut page, stats);
     nodes(&mut page, stats);
     now(&mut page, stats);
@@ -82,6 +83,18 @@ fn attempts(page: &mut Page, stats: &Snapshot) {
         page.sample("attempt_errors_total", &format!("{{error=\"{}\"}}", class.as_str()), count);
     }
     page.histogram("attempt_duration_seconds", "How long requests to targets took.", &stats.attempt_time);
+}
+
+fn handshakes(page: &mut Page, stats: &Snapshot) {
+    page.head("handshakes_total", "Requests by which targets were asked to confirm, by outcome.", "counter");
+    for (outcome, count) in &stats.handshakes {
+        page.sample("handshakes_total", &format!("{{outcome=\"{outcome}\"}}"), count);
+    }
+    page.counter(
+        "subscriptions_unconfirmed_total",
+        "Subscriptions that were never confirmed, and so removed.",
+        stats.unconfirmed,
+    );
 }
 
 fn store(page: &mut Page, stats: &Snapshot) {

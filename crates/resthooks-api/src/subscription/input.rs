@@ -1,6 +1,6 @@
 //! What a subscription is created from, replaced with or changed by.
 
-use resthooks::model::{AccountId, EventPattern, Secret, TargetUrl, Timestamp};
+use resthooks::model::{AccountId, EventPattern, TargetUrl, Timestamp};
 use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionView};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -8,12 +8,13 @@ use utoipa::ToSchema;
 use super::headers::{carries_mask, unmasked};
 use super::members::{Patterns, Payload, Policy};
 use super::read_only::differing;
+use super::signing::{Key, Scheme};
 use crate::body::{Given, Headers, NotYet, Object, Value};
 use crate::caller::Asker;
 use crate::problem::Problem;
 
 /// What a subscription is created from (`target_url` and `event` or `events` needed), replaced with (likewise; what
-/// is left out is set to its default, but the secret stays) or changed by (what is left out stays). What was read
+/// is left out is set to its default, but the secret and the signature stay) or changed by (what is left out stays). What was read
 /// may be sent back: read-only fields are accepted as long as they say what is there.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -73,10 +74,17 @@ pub(crate) struct Input {
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>, example = json!({"x-team": "red"}))]
     #[serde(default)]
     headers: Given<Headers>,
-    /// `whsec_` and base64 of 24 to 64 bytes. Made for you when left out.
+    /// `whsec_` and base64 of 24 to 64 bytes: signs by HMAC. Or `whsk_` and base64 of an Ed25519 key, which is the 32 bytes of
+    /// its seed, or 64 with the public key behind them: signs as well, and asks for `"signature": "v1a"`. Made for you when
+    /// left out.
     #[schema(value_type = Option<String>, write_only)]
     #[serde(default)]
-    secret: Given<Secret>,
+    pub(super) secret: Given<Key>,
+    /// How hooks are signed: `v1`, by HMAC-SHA256 with the secret; or `v1a`, by Ed25519 as well, so that whoever has the
+    /// `public_key` can verify them. `v1` when left out; then the secret is one for HMAC.
+    #[schema(value_type = Option<String>, example = "v1")]
+    #[serde(default)]
+    pub(super) signature: Given<Scheme>,
     /// How the target confirms that its owner wants hooks, before any is sent: `none`, `echo`, `challenge` or `options`.
     /// As it is set for the account when left out. A consumer may choose one where none is set, the provider any.
     #[schema(value_type = Option<String>, example = "echo")]
@@ -127,6 +135,10 @@ pub(crate) struct Input {
     #[schema(value_type = Option<String>, read_only)]
     #[serde(default)]
     pub(super) status_reason: Given<Value>,
+    /// Ours to set, from the private key.
+    #[schema(value_type = Option<String>, read_only)]
+    #[serde(default)]
+    pub(super) public_key: Given<Value>,
     /// As `last_success_at`.
     #[schema(value_type = Option<String>, format = DateTime, read_only)]
     #[serde(default)]
@@ -201,6 +213,7 @@ impl Input {
         }
         let target_url = self.target(&mut errors);
         let events = self.patterns(&mut errors);
+        let (secret, signature) = self.signing(&mut errors);
         let stored = Some(&present.subscription.headers);
         let headers =
             self.headers.clearable().map(|h| unmasked(h.unwrap_or_default().0, stored, &mut errors));
@@ -213,7 +226,8 @@ impl Input {
             payload: self.payload.clearable().map(|payload| payload.map(|p| p.0).unwrap_or_default()),
             headers,
             max_in_flight: self.max_in_flight.clearable(),
-            secret: self.secret.value(),
+            secret,
+            signature,
             intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),
         };
         if errors.is_empty() { Ok(change) } else { Err(Problem::invalid(errors)) }
@@ -239,6 +253,7 @@ impl Input {
         if events.is_none() {
             errors.push(FieldError::new("event", "must be given, here or as events: what is wanted"));
         }
+        let (secret, signature) = self.signing(&mut errors);
         let given = self.headers.value().unwrap_or_default().0;
         let headers = unmasked(given, present.map(|p| &p.subscription.headers), &mut errors);
         let (Some(target_url), Some(events), true) = (target_url, events, errors.is_empty()) else {
@@ -253,7 +268,8 @@ impl Input {
             payload: self.payload.value().map(|payload| payload.0).unwrap_or_default(),
             headers,
             max_in_flight: self.max_in_flight.value(),
-            secret: self.secret.value(),
+            secret,
+            signature,
             intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),
         })
     }
@@ -306,7 +322,7 @@ impl Input {
     }
 
     /// What can be changed but not cleared.
-    fn nulls(&self) -> [(&'static str, bool); 9] {
+    fn nulls(&self) -> [(&'static str, bool); 10] {
         [
             ("target_url", self.target_url == Given::Null),
             ("target", self.target == Given::Null),
@@ -316,6 +332,7 @@ impl Input {
             ("events", self.events == Given::Null),
             ("active", self.active == Given::Null),
             ("secret", self.secret == Given::Null),
+            ("signature", self.signature == Given::Null),
             ("intent", self.intent == Given::Null),
         ]
     }

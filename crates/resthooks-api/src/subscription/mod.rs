@@ -17,6 +17,7 @@ pub(crate) mod replace;
 mod resource;
 pub(crate) mod rotate_secret;
 pub(crate) mod secret;
+mod signing;
 
 use resthooks::model::AccountId;
 use serde::Deserialize;

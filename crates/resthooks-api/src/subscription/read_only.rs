@@ -14,12 +14,13 @@ pub(super) type Field = (&'static str, Given<Json>);
 
 impl Input {
     /// What says which subscription this is and how it stands.
-    pub(super) fn identity(&self) -> [Field; 5] {
+    pub(super) fn identity(&self) -> [Field; 6] {
         let plain = |given: &Given<crate::body::Value>| given.clone().map(|value| value.0);
         [
             ("id", plain(&self.id)),
             ("status", plain(&self.status)),
             ("status_reason", plain(&self.status_reason)),
+            ("public_key", plain(&self.public_key)),
             ("created_at", plain(&self.created_at)),
             ("updated_at", plain(&self.updated_at)),
         ]

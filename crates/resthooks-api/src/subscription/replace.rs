@@ -16,7 +16,7 @@ use crate::query::Query;
 
 /// Replace a subscription's settings
 ///
-/// What is left out is set to its default; its id, account and (unless given) secret and `intent` stay. What was read
+/// What is left out is set to its default; its id, account and (unless given) secret, `signature` and `intent` stay. What was read
 /// can be sent back with changes. With another target, or another `intent`, the target has to confirm its intent again:
 /// until then the subscription is `pending`, and what waits is held.
 #[utoipa::path(

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use resthooks::SubscriptionView;
-use resthooks::model::{AccountId, EventPattern, PayloadKind, SubscriptionId, SubscriptionStatus, Timestamp};
+use resthooks::model::{
+    AccountId, EventPattern, PayloadKind, Signature, SigningKey, SubscriptionId, SubscriptionStatus,
+    Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -41,6 +44,12 @@ pub(crate) struct Resource<'a> {
     /// Its signing secret. Only in the answers to creating it and to rotating the secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
+    /// How its hooks are signed: `v1` (HMAC-SHA256), or `v1a` (Ed25519 as well).
+    #[schema(value_type = String, example = "v1")]
+    signature: Signature,
+    /// What Ed25519 signatures are verified with: `whpk_` and base64. `null` without them.
+    #[schema(required = true, example = json!(null))]
+    public_key: Option<String>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -117,6 +126,8 @@ impl<'a> Resource<'a> {
             status: subscription.status.as_str(),
             status_reason: subscription.status_reason.as_deref(),
             secret: None,
+            signature: subscription.signature(),
+            public_key: subscription.signing_key.as_ref().map(SigningKey::public),
             created_at: subscription.created_at,
             updated_at: subscription.updated_at,
             description: subscription.description.as_deref(),

@@ -17,7 +17,7 @@ use crate::id::Id;
 use crate::problem::Problem;
 use crate::query::Query;
 
-/// How long the old secret goes on signing when nothing is said: a day, for receivers that are deployed daily.
+/// How long what signed goes on signing when nothing is said: a day, for receivers that are deployed daily.
 const DEFAULT_GRACE_SECONDS: u64 = 24 * 3600;
 
 /// How to rotate.
@@ -25,14 +25,15 @@ const DEFAULT_GRACE_SECONDS: u64 = 24 * 3600;
 #[serde(deny_unknown_fields)]
 #[schema(as = RotateSecretInput)]
 pub(crate) struct Input {
-    /// How long the old secret goes on signing beside the new one: 0 to 2,592,000 (30 days). A day when left out.
+    /// How long what signed until now goes on signing beside what is new: 0 to 2,592,000 (30 days). A day when left out.
     #[schema(maximum = 2_592_000, example = 86400)]
     grace_seconds: Option<u64>,
 }
 
 /// Rotate a subscription's secret
 ///
-/// The answer holds the new secret. Until the grace is over every delivery is signed with both.
+/// The answer holds the new secret, and the new public key of a subscription with `"signature": "v1a"`. Until the grace is over
+/// every delivery is signed with the new and the old ones, so that receivers can change over one after another.
 #[utoipa::path(
     post, path = "/subscription/{id}/rotate-secret/", operation_id = "rotate_subscription_secret",
     tag = "subscription",

@@ -103,6 +103,7 @@ async fn ten_thousand_subscriptions_of_one_account() {
             headers: Default::default(),
             max_in_flight: None,
             secret: None,
+            signature: None,
             intent: None,
         };
         app.hooks.create_subscription(&account, new).await.unwrap();

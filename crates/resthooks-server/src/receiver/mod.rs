@@ -3,6 +3,7 @@
 //! Takes hooks over HTTP and checks their signatures from the text of the specification alone: nothing of the engine's
 //! own signing is used, or the check would prove nothing.
 
+mod handshake;
 mod server;
 mod verify;
 

@@ -17,6 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::handshake::confirm;
+use crate::terminal;
+
 /// The largest hook that is taken, in bytes.
 const MAX_HOOK_BYTES: usize = 16 * 1024 * 1024;
 /// Connections that are served at once.
@@ -98,6 +101,10 @@ async fn take<A>(request: Request<Incoming>, answer: &A) -> Response<Full<Bytes>
 where
     A: Fn(Hook) -> StatusCode,
 {
+    if let Some((response, policy)) = confirm(&request) {
+        terminal::line(format_args!("\nasked whether hooks are wanted ({policy}), and confirmed"));
+        return response;
+    }
     let status = if request.method() == Method::POST {
         let (head, body) = request.into_parts();
         match Limited::new(body, MAX_HOOK_BYTES).collect().await {

@@ -299,7 +299,8 @@ pub(crate) static TABLE: &[Setting] = &[
         "A subscription that is not confirmed within this time is removed",
         |s, v| {
             s.engine.intent_timeout = duration_above_zero(one(v)?)?;
-            Ok(())
+            let is_short = s.engine.intent_timeout <= std::time::Duration::from_secs(30 * 24 * 3600);
+            if is_short { Ok(()) } else { Err("must be at most 30d".to_owned()) }
         },
     ),
     Setting::new(

@@ -187,6 +187,7 @@ fn bad_settings_are_refused_by_name_with_exit_code_2() {
         (&["--trust-root=nowhere.pem"], "--trust-root: nowhere.pem can't be read"),
         (&["--intent=sometimes"], "--intent: must be one of none, echo, challenge, options"),
         (&["--intent-timeout=0s"], "--intent-timeout: must be longer than 0s"),
+        (&["--intent-timeout=31d"], "--intent-timeout: must be at most 30d"),
         (&["--event-types=lax"], "--event-types: must be strict or auto"),
         (&["--retry-schedule=5s,soon"], "--retry-schedule: must be a duration with a unit"),
         (&["--disable-after=0s"], "--disable-after: must be longer than 0s"),

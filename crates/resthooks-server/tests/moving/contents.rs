@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use resthooks::model::{
-    ApiKey, DeliveryStatus, Event, EventSeq, EventType, Health, KeyHash, KeyId, KeyRole, Progress,
-    Subscription, SubscriptionStatus,
+    Access, AccountSettings, Actor, ApiKey, AuditAction, AuditEntry, DeliveryStatus, Event, EventSeq,
+    EventType, Health, Intent, KeyHash, KeyId, KeyRole, Progress, SigningKey, Subscription,
+    SubscriptionStatus,
 };
-use resthooks::store::{Batch, Record};
+use resthooks::store::{Batch, Record, SubscriptionFilter};
 use resthooks_store_test::Lab;
-use resthooks_store_test::lab::{account, at, attempt, delivered, record, scheduled};
+use resthooks_store_test::lab::{account, at, attempt, delivered, first, record, scheduled};
 
 /// Fills a fresh store. Of the events of account `a`, the first three have all rows, the fourth lacks one of two.
 pub(crate) async fn fill(lab: Lab) {
@@ -64,6 +65,8 @@ pub(crate) async fn fill(lab: Lab) {
     };
     lab.commit(batch).await.unwrap();
 
+    trust(&lab).await;
+
     // An account that is being deleted, and has begun anew.
     let gone = lab.subscribe("dying").await;
     for _ in 0..3 {
@@ -72,6 +75,30 @@ pub(crate) async fn fill(lab: Lab) {
     lab.store().begin_delete_account(&account("dying"), at(70), None).await.unwrap();
     let anew = lab.subscribe("dying").await;
     lab.emit("dying", &[&anew]).await;
+}
+
+/// What accounts have settled, and three entries of the audit trail.
+async fn trust(lab: &Lab) {
+    let settings = AccountSettings { intent: Some(Intent::Echo) };
+    let entry = AuditEntry {
+        actor: Actor::new("jwt", &"é:1"),
+        account: Some(account("a")),
+        changed: vec!["target_url".to_owned(), "headers".to_owned()],
+        reason: Some("because \"it\" is so".to_owned()),
+        ..lab.entry(AuditAction::AccountUpdated, "a")
+    };
+    lab.store().put_account(&account("a"), &settings, at(61), Some(&entry)).await.unwrap();
+    let headers = [("authorization".to_owned(), "Bearer planted".to_owned())].into();
+    let key = SigningKey::from_seed([5; 32]);
+    let of_b = lab.store().list_subscriptions(&SubscriptionFilter::default(), first(1)).await.unwrap();
+    let with = Subscription { headers, signing_key: Some(key), ..of_b[0].clone() };
+    let entry = lab.entry(AuditAction::SubscriptionUpdated, with.id);
+    lab.store().update_subscription(&with, Some(&entry)).await.unwrap();
+    let name = "contact.create".parse().unwrap();
+    let entry = lab.entry(AuditAction::EventTypeUpdated, "contact.create");
+    let types = lab.store().snapshot().await.unwrap().event_types;
+    let one = types.iter().find(|one| one.name == name).unwrap();
+    lab.store().put_event_type(one, Some(&entry)).await.unwrap();
 }
 
 async fn types_and_keys(lab: &Lab) {
@@ -96,9 +123,9 @@ async fn types_and_keys(lab: &Lab) {
             name,
             hash: KeyHash([n; 32]),
             created_at: at(3),
-            access: resthooks::model::Access::Full,
-            expires_at: None,
-            last_used_at: None,
+            access: if n == 1 { Access::Full } else { Access::Limited { emit: false, read: true } },
+            expires_at: (n == 2).then(|| at(1_000_000)),
+            last_used_at: (n == 2).then(|| at(4)),
         };
         lab.store().insert_key(&key, None).await.unwrap();
     }

@@ -53,7 +53,7 @@ fn missing_lines_and_other_files_are_refused() {
         (String::new(), "not what `resthooks export` writes"),
         ("{\"a\": 1}\n".to_owned(), "not what `resthooks export` writes"),
         ("x".repeat(100_000), "not what `resthooks export` writes"),
-        (export.replacen("\"form\":1", "\"form\":2", 1), "of a newer version"),
+        (export.replacen("\"form\":2", "\"form\":3", 1), "of a newer version"),
         (without(1), "lines are missing"),
         (export.replacen("{\"api_key\"", "{\"apikey\"", 1), "a line can't be read"),
         (export.clone() + &export, "in the middle"),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use resthooks::model::{EventSeq, NodeStatus, SubscriptionNo};
+use resthooks::seal::SecretKey;
 use resthooks::store::transfer::Transfer as _;
 use resthooks::store::{Control as _, Log as _, NewNode, Nodes as _, SubscriptionFilter};
 use resthooks_store_test::lab::{at, first, run};
 
 use crate::contents::fill;
-use crate::place::{File, Place, done, failed, things};
+use crate::place::{File, OF_POSTGRES, OF_SQLITE, Place, done, failed, open_sqlite, things};
 
 /// A SQLite store with some of everything, and its export in a file beside it.
 pub(crate) fn filled() -> (Place, String, std::path::PathBuf) {
@@ -28,7 +29,8 @@ fn everything_comes_back_as_it_was() {
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(
         said.contains(
-            "imported 4 accounts, 2 event types, 2 API keys, 6 subscriptions, 7 events with 6 deliveries"
+            "imported 4 accounts, 2 event types, 2 API keys, 6 subscriptions, 3 audit entries, 7 events with \
+             6 deliveries"
         ),
         "{said}"
     );
@@ -41,11 +43,93 @@ fn everything_comes_back_as_it_was() {
     for place in [&postgres, &back] {
         let said = done(place.import(&file));
         assert!(
-            String::from_utf8_lossy(&said.stderr).contains("; 21 of them were there already"),
+            String::from_utf8_lossy(&said.stderr).contains("; 24 of them were there already"),
             "{said:?}"
         );
         assert_eq!(things(&place.export()), things(&export));
     }
+}
+
+/// What is moved of what keys may do, what accounts have settled and what was done, beside what the comparison of exports
+/// shows already.
+#[test]
+fn trust_moves_with_the_rest() {
+    let (_from, export, file) = filled();
+    assert!(
+        !export.contains("whsec_") && !export.contains("planted"),
+        "nothing is exported in clear: {export}"
+    );
+    for needle in [
+        r#""settings":{"intent":"echo"}"#,
+        r#""access":6"#,
+        r#""expires_at":"2026"#,
+        r#""last_used_at":"2026"#,
+        r#"{"audit":{"id":"aud_"#,
+        r#""changed":["target_url","headers"]"#,
+    ] {
+        assert!(export.contains(needle), "{needle} in {export}");
+    }
+    let place = Place::sqlite();
+    done(place.import(&file));
+    let moved = String::from_utf8(std::fs::read(place.file()).unwrap()).unwrap_or_default();
+    assert!(!moved.contains("planted"));
+}
+
+/// Whoever takes an export in needs the key that it was sealed with: without it nothing of a subscription is added, and it
+/// is told which key that is; the key file of the store that it comes from is one way to give it.
+#[test]
+fn an_import_needs_the_key_of_where_it_comes_from() {
+    let (_from, export, file) = filled();
+    let id = OF_SQLITE.parse::<SecretKey>().unwrap().id();
+    for (place, own) in [(Place::postgres(), OF_POSTGRES), (Place::sqlite(), OF_POSTGRES)] {
+        let import = |keys: &str| {
+            let mut import = place.keyless("import");
+            import.arg("--input").arg(&file).arg(format!("--secret-key={keys}")).output().unwrap()
+        };
+        let said = failed(&import(own));
+        assert!(said.contains(&format!("the secret key {id}, which was not given")), "{said}");
+        assert!(said.contains("--secret-key"), "{said}");
+        assert!(!said.contains(OF_SQLITE) && !said.contains(own), "{said}");
+        done(import(&format!("{own},{OF_SQLITE}")));
+        // Sealed with the store's own, so that it is enough from now on.
+        let mut again = place.keyless("export");
+        let again = done(again.arg(format!("--secret-key={own}")).output().unwrap());
+        assert_eq!(things(&String::from_utf8(again.stdout).unwrap()), things(&export));
+    }
+}
+
+/// By themselves, SQLite stores have a key file each: the one's is given to the other, behind its own.
+#[test]
+fn stores_with_key_files_move_as_well() {
+    let (from, into) = (Place::sqlite(), Place::sqlite());
+    let (_filled, export, file) = filled();
+    let key_of = |place: &Place| {
+        let file = std::fs::read_to_string(place.file().with_extension("db.key")).unwrap();
+        file.lines().find(|line| line.starts_with("rhsk_")).unwrap().to_owned()
+    };
+    for place in [&from, &into] {
+        // Makes the store and its file.
+        failed(&place.keyless("import").arg("--input").arg(&file).output().unwrap());
+    }
+    let with = |place: &Place, name: &str, file: &std::path::Path, other: &str| {
+        let mut command = place.keyless(name);
+        let keys = format!("--secret-key={},{other}", key_of(place));
+        done(
+            command
+                .arg(if name == "import" { "--input" } else { "--output" })
+                .arg(file)
+                .arg(keys)
+                .output()
+                .unwrap(),
+        );
+    };
+    with(&from, "import", &file, OF_SQLITE);
+    let between = file.with_extension("between");
+    with(&from, "export", &between, &key_of(&into));
+    with(&into, "import", &between, &key_of(&from));
+    let end = done(into.keyless("export").output().unwrap());
+    let end = String::from_utf8(end.stdout).unwrap();
+    assert_eq!(end.lines().last(), export.lines().last());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,8 +200,7 @@ async fn an_import_beside_a_node_is_told_to_it_and_taken_over_by_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_in_use_is_refused() {
     let (from, _, file) = tokio::task::spawn_blocking(filled).await.unwrap();
-    let store =
-        resthooks_sqlite::SqliteStore::open(from.file(), resthooks_sqlite::Options::default()).unwrap();
+    let store = open_sqlite(&from.file());
     for output in [from.command("export").output().unwrap(), from.import(&file)] {
         assert!(failed(&output).contains("in use by process"), "{output:?}");
     }

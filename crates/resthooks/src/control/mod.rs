@@ -14,6 +14,7 @@ mod keys;
 mod order;
 mod rules;
 mod samples;
+mod signing;
 mod subscriptions;
 mod validate;
 
@@ -25,4 +26,5 @@ pub use key_input::{KeyInput, NewKey};
 pub(crate) use keys::save_key_uses;
 pub use keys::{Admitted, KeyRefused};
 pub(crate) use order::ControlState;
+pub use signing::SignatureChoice;
 pub use subscriptions::{NewSubscription, SubscriptionChange, SubscriptionView};

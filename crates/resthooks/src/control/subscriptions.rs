@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::IntentChoice;
 use super::order::page_limit;
 use super::rules::{self, Rules};
+use super::signing::{self, SignatureChoice};
 use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
 use crate::limits::MAX_GRACE_SECONDS;
 use crate::model::{
-    AccountId, AuditAction, AuditEntry, EventPattern, Health, PayloadKind, PreviousSecret, Secret,
-    Subscription, SubscriptionId, TargetUrl, Timestamp, Uid,
+    AccountId, AuditAction, AuditEntry, EventPattern, Health, PayloadKind, Secret, Subscription,
+    SubscriptionId, TargetUrl, Timestamp, Uid,
 };
 use crate::options::EventTypes;
 use crate::store::{self, Page, SubscriptionFilter};
@@ -42,6 +43,8 @@ pub struct NewSubscription {
     pub max_in_flight: Option<u32>,
     /// The owner's own secret; one is made when absent (on replacing: the present one stays).
     pub secret: Option<Secret>,
+    /// How its hooks are signed; by HMAC alone when absent (on replacing: as now).
+    pub signature: Option<SignatureChoice>,
     /// How its target confirms its intent; as its account has it when absent (on replacing: as it has it now).
     pub intent: Option<IntentChoice>,
 }
@@ -67,6 +70,8 @@ pub struct SubscriptionChange {
     pub max_in_flight: Option<Option<u32>>,
     /// A new secret, at once and without grace.
     pub secret: Option<Secret>,
+    /// Another way to sign, likewise.
+    pub signature: Option<SignatureChoice>,
     /// Another way for its target to confirm its intent.
     pub intent: Option<IntentChoice>,
 }
@@ -97,8 +102,10 @@ impl Hooks {
             .adding(|core| async move {
                 let now = core.options.clock.now();
                 let id = SubscriptionId(Uid::new(now, core.options.random.u128()));
-                let asked = new.intent;
-                let mut subscription = rules::draft(id, account, new, core.new_secret(), now);
+                let (asked, signature) = (new.intent, new.signature.clone());
+                let random = &*core.options.random;
+                let mut subscription = rules::draft(id, account, new, signing::new_secret(random), now);
+                signing::choose(&mut subscription, signature, random);
                 core.judge(&mut subscription, None, asked)?;
                 core.follow_intent(&mut subscription, None, now);
                 let action = AuditAction::SubscriptionCreated;
@@ -151,8 +158,9 @@ impl Hooks {
         new: NewSubscription,
         version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        let edit = move |_: &Core, subscription: &mut Subscription, _| {
+        let edit = move |core: &Core, subscription: &mut Subscription, _| {
             rules::replace(subscription, new.clone());
+            signing::choose(subscription, new.signature.clone(), &*core.options.random);
             new.intent
         };
         self.edit(scope, id, version, edit).await
@@ -169,8 +177,9 @@ impl Hooks {
         change: SubscriptionChange,
         version: Option<u64>,
     ) -> Result<SubscriptionView, Error> {
-        let edit = move |_: &Core, subscription: &mut Subscription, _| {
+        let edit = move |core: &Core, subscription: &mut Subscription, _| {
             rules::apply(subscription, change.clone());
+            signing::choose(subscription, change.signature.clone(), &*core.options.random);
             change.intent
         };
         self.edit(scope, id, version, edit).await
@@ -184,7 +193,8 @@ impl Hooks {
         self.core().present(scope, id).await.map(|subscription| subscription.secret)
     }
 
-    /// Gives a subscription a new secret; the old one goes on signing beside it for `grace`.
+    /// Gives a subscription a new secret, and a new Ed25519 key if it has one; the old ones go on signing beside them for
+    /// `grace`.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] when the grace is longer than 30 days.
@@ -198,10 +208,8 @@ impl Hooks {
             return Err(Error::field("grace_seconds", format!("must be at most {MAX_GRACE_SECONDS}")));
         }
         self.edit(scope, id, None, move |core, subscription, now| {
-            let secret = std::mem::replace(&mut subscription.secret, core.new_secret());
-            let signs_until = now.plus(grace);
-            subscription.previous_secret =
-                (!grace.is_zero()).then_some(PreviousSecret { secret, signing_key: None, signs_until });
+            let until = (!grace.is_zero()).then(|| now.plus(grace));
+            signing::rotate(subscription, until, &*core.options.random);
             None
         })
         .await
@@ -252,12 +260,6 @@ impl Hooks {
 }
 
 impl Core {
-    fn new_secret(&self) -> Secret {
-        let mut key = [0; Secret::GENERATED_LEN];
-        self.options.random.fill(&mut key);
-        Secret::from_key(key)
-    }
-
     fn judge(
         &self,
         draft: &mut Subscription,

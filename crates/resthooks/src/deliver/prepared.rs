@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::http::Target;
 use super::payload;
-use super::sign::Key;
+use super::sign::{Key, keys_of};
 use crate::model::{EventPattern, Subscription};
 
 /// Parsed target, keys, and the constant parts of headers and bodies.
@@ -22,15 +22,11 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new(subscription: &Subscription) -> Self {
-        let previous = subscription.previous_secret.as_ref();
-        let keys = std::iter::once(Key::new(&subscription.secret, None))
-            .chain(previous.map(|p| Key::new(&p.secret, Some(p.signs_until))))
-            .collect();
         let end =
             |pattern: &EventPattern| payload::hook_end(subscription.id, pattern, &subscription.target_url);
         Self {
             target: Target::new(&subscription.target_url),
-            keys,
+            keys: keys_of(subscription),
             headers: constant_headers(subscription),
             ends: subscription.events.iter().map(|pattern| (pattern.clone(), end(pattern))).collect(),
         }

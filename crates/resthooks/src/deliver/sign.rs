@@ -4,24 +4,40 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use ring::hmac;
+use ring::signature::Ed25519KeyPair;
 
-use crate::model::{Secret, Timestamp};
+use crate::model::{Secret, SigningKey, Subscription, Timestamp};
 
-/// The two keys of one secret, expanded once.
+/// What a subscription signs with from one rotation to the next, expanded once.
 #[derive(Debug)]
 pub(crate) struct Key {
-    /// Standard Webhooks: the decoded bytes.
+    /// Standard Webhooks: the secret's decoded bytes.
     standard: hmac::Key,
+    /// Standard Webhooks: the Ed25519 key, for those that have chosen that.
+    asymmetric: Option<Ed25519KeyPair>,
     /// REST Hooks: the secret as it is shown.
     hook: hmac::Key,
     /// When it stops signing.
     until: Option<Timestamp>,
 }
 
+/// All of a subscription's, the newest first.
+pub(crate) fn keys_of(subscription: &Subscription) -> Vec<Key> {
+    let previous = subscription.previous_secret.as_ref();
+    let old = previous.map(|p| Key::new(&p.secret, p.signing_key.as_ref(), Some(p.signs_until)));
+    let new = Key::new(&subscription.secret, subscription.signing_key.as_ref(), None);
+    std::iter::once(new).chain(old).collect()
+}
+
 impl Key {
-    pub(crate) fn new(secret: &Secret, until: Option<Timestamp>) -> Self {
+    fn new(secret: &Secret, signing_key: Option<&SigningKey>, until: Option<Timestamp>) -> Self {
+        let pair = |key: &SigningKey| {
+            Ed25519KeyPair::from_seed_and_public_key(key.seed(), key.public_bytes())
+                .expect("the public key was made from the seed")
+        };
         Self {
             standard: hmac::Key::new(hmac::HMAC_SHA256, secret.key()),
+            asymmetric: signing_key.map(pair),
             hook: hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()),
             until,
         }
@@ -41,6 +57,16 @@ impl Key {
         body.iter().for_each(|chunk| context.update(chunk));
         out.push_str("v1,");
         STANDARD.encode_string(context.sign(), out);
+    }
+
+    /// ` v1a,` and base64 of the Ed25519 signature over the same, when there is a key for that.
+    fn asymmetric_signature(&self, id: &str, seconds: &str, body: &[&[u8]], out: &mut String) {
+        let Some(pair) = &self.asymmetric else { return };
+        // All of it in one piece: what Ed25519 signs is read twice.
+        let head = [id.as_bytes(), b".", seconds.as_bytes(), b"."];
+        let message = [&head, body].concat().concat();
+        out.push_str(" v1a,");
+        STANDARD.encode_string(pair.sign(&message), out);
     }
 
     /// Lower-case hex of HMAC-SHA256 over the body (REST Hooks).
@@ -70,6 +96,7 @@ pub(crate) fn standard_signatures<'a>(
             value.push(' ');
         }
         key.standard_signature(id, seconds, body, &mut value);
+        key.asymmetric_signature(id, seconds, body, &mut value);
     }
     HeaderValue::try_from(value).expect("base64, commas and spaces are a header value")
 }
@@ -79,7 +106,7 @@ mod tests {
     use super::*;
 
     fn key() -> Key {
-        Key::new(&"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".parse().unwrap(), None)
+        Key::new(&"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".parse().unwrap(), None, None)
     }
 
     const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
@@ -104,11 +131,44 @@ mod tests {
 
     #[test]
     fn the_newest_key_signs_first_and_the_old_one_ends() {
-        let old = Key::new(&Secret::from_key([1; 32]), Some(Timestamp::from_millis(10)));
+        let old = Key::new(&Secret::from_key([1; 32]), None, Some(Timestamp::from_millis(10)));
         assert!(old.signs_at(Timestamp::from_millis(9)) && !old.signs_at(Timestamp::from_millis(10)));
         let both = standard_signatures([key(), old].iter(), "id", "1", &[BODY]);
         let both = both.to_str().unwrap();
         assert_eq!(both.split(' ').count(), 2);
         assert!(both.starts_with(standard_signatures([key()].iter(), "id", "1", &[BODY]).to_str().unwrap()));
+    }
+
+    #[test]
+    fn both_schemes_of_a_key_stand_together_the_newest_first() {
+        let signing_key = |n| SigningKey::from_seed([n; 32]);
+        let with =
+            |secret: u8, key: u8| Key::new(&Secret::from_key([secret; 32]), Some(&signing_key(key)), None);
+        let (head, tail) = BODY.split_at(10);
+        let value = standard_signatures([with(1, 2), with(3, 4)].iter(), "id", "1", &[head, b"", tail]);
+        let signatures: Vec<(&str, Vec<u8>)> = value
+            .to_str()
+            .unwrap()
+            .split(' ')
+            .map(|one| one.split_once(',').unwrap())
+            .map(|(scheme, signature)| (scheme, STANDARD.decode(signature).unwrap()))
+            .collect();
+        let schemes: Vec<&str> = signatures.iter().map(|(scheme, _)| *scheme).collect();
+        assert_eq!(schemes, ["v1", "v1a", "v1", "v1a"]);
+        let message = [b"id.1.", BODY].concat();
+        for (place, key) in [(1, 2), (3, 4)] {
+            let public = signing_key(key).public_bytes().to_vec();
+            let public = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, public);
+            public.verify(&message, &signatures[place].1).unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_in_what_is_printed() {
+        let key = Key::new(&Secret::from_key([0x61; 32]), Some(&SigningKey::from_seed([0x62; 32])), None);
+        let shown = format!("{key:?}");
+        for hidden in ["6161", "6262", "YWFh", "YmJi", "97, 97", "98, 98"] {
+            assert!(!shown.contains(hidden), "{shown}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod key_scope;
 mod name;
 mod node;
 mod secret;
+mod signature;
 mod signing_key;
 mod subscription;
 mod target;
@@ -36,6 +37,7 @@ pub use key_scope::KeyScope;
 pub use name::{AccountId, EventName, EventPattern};
 pub use node::{Node, NodeNo, NodeStatus};
 pub use secret::Secret;
+pub use signature::Signature;
 pub use signing_key::SigningKey;
 pub use subscription::{
     Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, EventName, EventPattern, Grant, Handshake, Intent, Invalid, Secret, SigningKey,
+    AccountId, EventName, EventPattern, Grant, Handshake, Intent, Invalid, Secret, Signature, SigningKey,
     SubscriptionId, TargetUrl, Timestamp,
 };
 
@@ -174,6 +174,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// How its hooks are signed.
+    #[must_use]
+    pub const fn signature(&self) -> Signature {
+        if self.signing_key.is_some() { Signature::V1a } else { Signature::V1 }
+    }
+
     /// The pattern through which it wants this type: the name itself when listed, else the first wildcard.
     #[must_use]
     pub fn pattern_for(&self, name: &EventName) -> Option<&EventPattern> {

@@ -134,6 +134,7 @@ pub(crate) fn to(target: &str) -> NewSubscription {
         headers: std::collections::BTreeMap::new(),
         max_in_flight: None,
         secret: None,
+        signature: None,
         intent: None,
     }
 }

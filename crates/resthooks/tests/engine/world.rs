@@ -92,6 +92,7 @@ impl World {
             headers: std::collections::BTreeMap::new(),
             max_in_flight: None,
             secret: None,
+            signature: None,
             intent: None,
         };
         self.hooks.create_subscription(&account.parse().unwrap(), new).await.unwrap()

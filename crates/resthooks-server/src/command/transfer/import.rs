@@ -12,6 +12,7 @@ use super::Place;
 use super::file::{Counts, FORM, Line, Progress, say};
 use crate::command::wait_for;
 use crate::failure::Failure;
+use crate::lifecycle::named;
 use crate::settings::{GivenStore, Resolved};
 
 /// Things that are added at once, unless they are large.
@@ -141,7 +142,7 @@ async fn add(store: &dyn Transfer, state: &mut State) -> anyhow::Result<()> {
     let step = std::mem::take(&mut state.step);
     let mut read = state.read;
     step.iter().for_each(|item| read.add(item));
-    state.added += store.import(step).await?;
+    state.added += store.import(step).await.map_err(named)?;
     state.read = read;
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     delivered, echo, handshakes, is_handshake, is_pending, last, secret, start, subscribe, target, timed,
 };
-use crate::support::{ACCOUNT, Api, Reply, Setup, Target, eventually, within};
+use crate::support::{ACCOUNT, Api, Received, Reply, Setup, Target, eventually, within};
 
 /// The next attempt comes after 5 s.
 const RETRIED: Duration = Duration::from_secs(15);
@@ -54,7 +54,8 @@ fn a_wrong_echo_fails() {
         secret(&first)
     };
     let told = others.clone();
-    let wrong: [(&str, Box<dyn Fn(&crate::support::Received) -> Reply + Send + Sync>, &str); 4] = [
+    type Answering = Box<dyn Fn(&Received) -> Reply + Send + Sync>;
+    let wrong: [(&str, Answering, &str); 4] = [
         ("another one", Box::new(|_| Reply::Header(200, "X-Hook-Secret", "x".repeat(43))), "not the one"),
         ("another's", Box::new(move |_| Reply::Header(200, "X-Hook-Secret", told.clone())), "not the one"),
         ("nothing", Box::new(|_| Reply::Header(200, "X-Hook-Secret", String::new())), "not the one"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{delivered, echo, handshakes, is_pending, secret, start, subscribe, target};
+use crate::running::Running;
 use crate::support::{ACCOUNT, Api, Reply, Setup, Target, eventually, within};
 
 fn path(id: &str) -> String {
@@ -156,6 +157,29 @@ impl Api {
             if shown["status"] == status { Ok(()) } else { Err(shown.to_string()) }
         });
     }
+}
+
+/// `resthooks listen` wants hooks, however it is asked.
+#[test]
+fn the_programs_own_receiver_confirms() {
+    let (server, mut api) = start("none");
+    let dir = tempfile::tempdir().unwrap();
+    let mut listener = Running::start(dir.path(), &["listen", "--listen=127.0.0.1:0", "--count=3"]);
+    let out = listener.printed("waiting for hooks on ");
+    let line = out.lines().find(|line| line.contains("waiting for hooks")).unwrap();
+    let url = line.rsplit(' ').next().unwrap();
+    for policy in ["echo", "challenge", "options"] {
+        let one = api.subscribe_with("contact.create", url, json!({"intent": policy}));
+        api.becomes_active(&one.id);
+    }
+    api.matched("contact.create", 3);
+    assert_eq!(listener.exit_code(), 0);
+    let out = listener.read("out");
+    for policy in ["echo", "challenge", "options"] {
+        assert!(out.contains(&format!("asked whether hooks are wanted ({policy})")), "{out}");
+    }
+    let metrics = server.api().get("/metrics").text();
+    assert!(metrics.contains("resthooks_handshakes_total{outcome=\"confirmed\"} 3"), "{metrics}");
 }
 
 /// Killed while the target is being asked: the next start goes on with the same secret.

@@ -60,6 +60,7 @@ pub(super) async fn ask(core: &Core, live: &Live, round: &Round) -> Option<Asked
             (exchange, finding)
         }
     };
+    core.stats.count_handshake(finding.outcome());
     let mut attempt = recorded(exchange, 1, false, started_at);
     shorten(&mut attempt, secret.expose());
     Some(Asked { attempt, finding })

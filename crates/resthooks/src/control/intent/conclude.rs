@@ -2,6 +2,7 @@
 //! them side by side so that they share the store's commits.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
@@ -149,6 +150,7 @@ impl Core {
             stored => {
                 stored?;
                 let begun = begun.map(|begun| begun.to_string());
+                self.stats.unconfirmed.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(subscription = %id, %account, begun, "removed: its target never confirmed");
                 Ok(true)
             }

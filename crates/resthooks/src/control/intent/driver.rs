@@ -53,6 +53,8 @@ struct Driver {
     again: HashSet<SubscriptionNo>,
     /// Attempts that are over and not written.
     ended: Vec<Ended>,
+    /// When the line was last tidied.
+    tidied: Duration,
     /// Subscriptions whose time is over.
     expired: Vec<SubscriptionNo>,
 }
@@ -68,6 +70,7 @@ impl Driver {
             own: HashSet::new(),
             again: HashSet::new(),
             ended: Vec::new(),
+            tidied: Duration::ZERO,
             expired: Vec::new(),
         }
     }
@@ -96,7 +99,11 @@ impl Driver {
                 Some(Step::Wait) | None => self.core.index.look_again(no),
             }
         }
-        self.line.tidy(self.core.options.clock.monotonic());
+        let monotonic = self.core.options.clock.monotonic();
+        if monotonic.saturating_sub(self.tidied) >= LONGEST_WAIT {
+            self.line.tidy(monotonic);
+            self.tidied = monotonic;
+        }
     }
 
     fn add(&mut self, no: SubscriptionNo) {

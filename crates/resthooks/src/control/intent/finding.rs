@@ -27,6 +27,16 @@ pub(super) enum Why {
 }
 
 impl Finding {
+    /// The word for it in metrics.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Confirmed(_) => "confirmed",
+            Self::Awaits => "awaiting",
+            Self::Gone => "gone",
+            Self::Failed(..) => "failed",
+        }
+    }
+
     pub(super) fn refused(detail: impl Into<String>) -> Self {
         Self::Failed(Why::Refused, Some(detail.into()))
     }

@@ -19,6 +19,10 @@ const IN_FLIGHT_PER_HOST: usize = 4;
 const HOST_PACE: u32 = 600;
 /// Requests a minute for one account, by all nodes together.
 const ACCOUNT_PACE: u32 = 1200;
+/// Accounts that are looked at in one go.
+const ACCOUNT_LOOKS: usize = 256;
+/// Until the next ones are looked at.
+const NEXT_LOOK: Duration = Duration::from_millis(10);
 /// Of one account's waiting ones, so many are looked at before it is the next one's turn.
 const LOOKS: usize = 8;
 
@@ -86,7 +90,7 @@ impl Line {
     pub(super) fn next(&mut self, now: Duration, nodes: usize) -> Turn {
         let free = IN_FLIGHT.saturating_sub(self.asked.len());
         let mut soonest: Option<Duration> = None;
-        for _ in 0..self.ring.len() {
+        for _ in 0..self.ring.len().min(ACCOUNT_LOOKS) {
             let Some(id) = self.ring.pop_front() else { break };
             let Some(account) = self.accounts.get_mut(&id) else { continue };
             let ready_at = account.pace.ready_at(nodes);
@@ -103,7 +107,9 @@ impl Line {
                 return Turn::Go(found);
             }
         }
-        Turn::Wait(soonest.map(|at| at.saturating_sub(now)))
+        let wait = soonest.map(|at| at.saturating_sub(now));
+        let more = free > 0 && self.ring.len() > ACCOUNT_LOOKS;
+        Turn::Wait(if more { Some(wait.unwrap_or(NEXT_LOOK).min(NEXT_LOOK)) } else { wait })
     }
 
     /// One that was given its turn needs it no longer.
@@ -271,6 +277,21 @@ mod tests {
         assert_eq!(wait(&mut line, SECOND), None);
         push(&mut line, 1, "a", "h");
         assert_eq!(asked(&mut line, SECOND), [1]);
+    }
+
+    #[test]
+    fn however_many_wait_in_vain_the_others_come_to_their_turn() {
+        let mut line = Line::default();
+        (0..1000).for_each(|no| push(&mut line, no, &format!("a{no}"), "shared"));
+        assert_eq!(asked(&mut line, Duration::ZERO).len(), 4);
+        push(&mut line, 5000, "other", "elsewhere");
+        for _ in 0..4 {
+            match line.next(Duration::ZERO, 1) {
+                Turn::Go(waiting) => return assert_eq!(waiting.no.0, 5000),
+                Turn::Wait(wait) => assert!(wait.is_some_and(|wait| wait <= NEXT_LOOK), "{wait:?}"),
+            }
+        }
+        panic!("its turn never came");
     }
 
     #[test]

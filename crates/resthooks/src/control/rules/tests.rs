@@ -18,6 +18,7 @@ fn new() -> NewSubscription {
         headers: [("X-Team".to_owned(), "a".to_owned())].into(),
         max_in_flight: None,
         secret: None,
+        signature: None,
         intent: None,
     }
 }
@@ -28,7 +29,7 @@ fn rules(catalog: &Catalog) -> Rules<'_> {
 }
 
 fn secret(n: u8) -> Secret {
-    Secret::from_key([n; Secret::GENERATED_LEN])
+    Secret::from_key(std::array::from_fn(|at| n.wrapping_add(at as u8)))
 }
 
 fn drafted(new: NewSubscription) -> Subscription {
