@@ -2,11 +2,14 @@
 
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 pub(crate) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// No browser may take an answer for something else than it says: a payload for a page, for instance.
+pub(crate) const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Answers with a JSON body.
 pub(crate) fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Response {
@@ -16,7 +19,8 @@ pub(crate) fn json<T: Serialize + ?Sized>(status: StatusCode, value: &T) -> Resp
 
 /// Answers with a body that is JSON already.
 pub(crate) fn text(status: StatusCode, json: impl Into<axum::body::Body>) -> Response {
-    (status, [(CONTENT_TYPE, APPLICATION_JSON)], json.into()).into_response()
+    (status, [(CONTENT_TYPE, APPLICATION_JSON), (X_CONTENT_TYPE_OPTIONS, NOSNIFF)], json.into())
+        .into_response()
 }
 
 /// Answers with something that must not lie in any cache: a secret, a key.

@@ -6,6 +6,8 @@ use axum::extract::State;
 use bytes::Bytes;
 use resthooks::Hooks;
 
+use crate::guard::Guard;
+use crate::ops::docs::Page;
 use crate::options::Options;
 
 /// How a handler takes it.
@@ -26,14 +28,16 @@ pub(crate) struct Api {
     pub hooks: Hooks,
     pub options: Options,
     pub callers: Callers,
+    pub guard: Guard,
     /// The OpenAPI document, made when it is first asked for.
     pub document: OnceLock<Bytes>,
     /// The page at `/docs`, likewise.
-    pub docs: OnceLock<Bytes>,
+    pub docs: OnceLock<Page>,
 }
 
 impl Api {
     pub(crate) fn new(hooks: Hooks, options: Options, callers: Callers) -> Arc<Self> {
-        Arc::new(Self { hooks, options, callers, document: OnceLock::new(), docs: OnceLock::new() })
+        let guard = Guard::new(&options);
+        Arc::new(Self { hooks, options, callers, guard, document: OnceLock::new(), docs: OnceLock::new() })
     }
 }

@@ -16,6 +16,9 @@ mod panic;
 mod peer;
 mod router;
 
+// What stands between strangers and all of it.
+mod guard;
+
 // What a request says.
 mod body;
 mod id;
@@ -42,6 +45,7 @@ mod problem;
 mod openapi;
 
 pub use caller::Caller;
+pub use guard::{CorsOrigin, MetricsKey, RateLimit};
 pub use options::Options;
 pub use peer::PeerAddress;
 pub use router::{consumer_router, router};

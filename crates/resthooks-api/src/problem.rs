@@ -6,12 +6,14 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use resthooks::FieldError;
 use resthooks::model::KeyScope;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::answer::NOSNIFF;
 
 /// The challenges of a 401: what `Authorization` may hold.
 const CHALLENGES: HeaderValue =
@@ -106,6 +108,10 @@ impl Problem {
         self
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.0.code
@@ -186,7 +192,8 @@ impl IntoResponse for Problem {
             errors: errors.iter().map(|e| FieldProblem { field: &e.field, message: &e.message }).collect(),
         };
         let body = serde_json::to_vec(&document).expect("text and numbers always serialise");
-        let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        let mut response =
+            (status, [(CONTENT_TYPE, PROBLEM_JSON), (X_CONTENT_TYPE_OPTIONS, NOSNIFF)], body).into_response();
         if let Some(after) = retry_after {
             // Whole seconds, never zero: a client that takes it by its word must not come back at once.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

@@ -13,7 +13,7 @@ use crate::api::{Api, Callers};
 use crate::options::Options;
 use crate::panic::CatchPanic;
 use crate::problem::Problem;
-use crate::{account, api_key, audit, delivery, event, event_type, node, ops, subscription};
+use crate::{account, api_key, audit, delivery, event, event_type, guard, node, ops, subscription};
 
 /// One path's handlers with their descriptions.
 pub(crate) type Routes = UtoipaMethodRouter<Arc<Api>>;
@@ -60,10 +60,16 @@ pub(crate) fn everything() -> Vec<Mounted> {
 /// ```
 pub fn router(hooks: Hooks, options: Options) -> Router {
     let api = Api::new(hooks, options, Callers::Credentials);
-    let router = everything()
-        .into_iter()
-        .fold(Router::new(), |router, mounted| mount(router, mounted.prefix, mounted.routes));
-    router.fallback(not_found).layer(CatchPanic).with_state(api)
+    let cors = guard::cors_layer(&api.options.cors_origins);
+    let router = everything().into_iter().fold(Router::new(), |router, Mounted { prefix, routes, open }| {
+        let routes = mount(Router::new(), prefix, routes).layer(CatchPanic);
+        // Around the rest: a page may see as well why it was refused.
+        router.merge(match &cors {
+            Some(cors) if !open => routes.layer(cors.clone()),
+            _ => routes,
+        })
+    });
+    router.fallback(not_found).with_state(api)
 }
 
 /// The routes that an application offers to its own users, to be nested below its own API: event types (to read),

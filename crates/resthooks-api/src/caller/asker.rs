@@ -100,7 +100,12 @@ impl Asker {
     /// Finds out who asks, for whatever.
     pub(super) async fn find(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let admission = match api.callers {
-            Callers::Credentials => credentials::authenticate(api, parts).await?,
+            Callers::Credentials => {
+                let found = credentials::authenticate(api, parts).await;
+                let admission = found.map_err(|refusal| api.guard.refuse(parts, refusal))?;
+                api.guard.admit(&admission.identity)?;
+                admission
+            }
             Callers::Embedder => Admission::by_embedder(&parts.extensions).ok_or_else(|| {
                 Problem::unauthorized("the application has not said who asks").without_challenge()
             })?,

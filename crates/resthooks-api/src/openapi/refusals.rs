@@ -42,8 +42,9 @@ pub(crate) struct TooSoon;
 
 impl IntoResponses for TooSoon {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let response =
-            refusal("Not so soon again; see `code`.").header("Retry-After", Header::default()).build();
+        let response = refusal("Not so soon again, or too many requests (`rate_limited`); see `code`.")
+            .header("Retry-After", Header::default())
+            .build();
         BTreeMap::from([("429".to_owned(), response.into())])
     }
 }
@@ -62,6 +63,9 @@ pub(super) fn add(operation: &mut Operation) {
         .header("WWW-Authenticate", Header::default());
     add("401", challenge);
     add("422", refusal("Understood but invalid: `errors` names each field or query parameter."));
+    let too_many = "Too many requests of this caller, or too many with unknown credentials from its address \
+                    (`rate_limited`), as the server is set up.";
+    add("429", refusal(too_many).header("Retry-After", Header::default()));
     let late = refusal("The store can't take more just now (`unavailable`); nothing was changed.")
         .header("Retry-After", Header::default());
     add("503", late);

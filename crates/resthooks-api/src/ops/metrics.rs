@@ -3,23 +3,39 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use resthooks::stats::{BUCKETS, HistogramSnapshot, Snapshot};
 
+use crate::answer::NOSNIFF;
 use crate::api::Shared;
+use crate::problem::{Document, Problem};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Metrics
 ///
-/// In Prometheus' text format. No metric carries an account, a target or an id.
+/// In Prometheus' text format. No metric carries an account, a target or an id. A server may be set up to ask for a key
+/// of its own for this, as a bearer token.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "operation",
-    responses((status = 200, description = "Metrics.", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "Metrics.", body = String, content_type = "text/plain"),
+        (status = 401, description = "The server asks for a key, and this is not it (`unauthorized`).",
+         body = Document<'static>, content_type = "application/problem+json",
+         headers(("WWW-Authenticate", description = "`Bearer`."))),
+        (status = 429, description = "Too many requests with unknown keys come from this address (`rate_limited`).",
+         body = Document<'static>, content_type = "application/problem+json",
+         headers(("Retry-After", description = "When to ask again, in seconds."))),
+    ),
 )]
-pub(crate) async fn metrics(State(api): Shared) -> Response {
+pub(crate) async fn metrics(State(api): Shared, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    api.guard.admit_to_metrics(&parts)?;
     let text = render(&api.hooks.stats());
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    Ok(([(CONTENT_TYPE, TEXT), (X_CONTENT_TYPE_OPTIONS, NOSNIFF)], text).into_response())
 }
 
 fn render(stats: &Snapshot) -> String {

@@ -21,6 +21,7 @@ mod subscription_lists;
 
 mod authentication;
 mod embedded;
+mod guard;
 mod isolation;
 mod refusals;
 mod routes;

@@ -6,17 +6,40 @@ mod schema;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 
+use crate::answer::NOSNIFF;
 use crate::api::Shared;
 use crate::openapi::document;
 
-/// Nothing but the page's own styles: no script, no picture, no frame.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+/// The page, and what browsers are told of it.
+#[derive(Debug)]
+pub(crate) struct Page {
+    text: Bytes,
+    policy: HeaderValue,
+}
+
+impl Page {
+    fn render(url: Option<&str>) -> Self {
+        let text = page::render(&document(url), url.unwrap_or("http://127.0.0.1:8080"));
+        Self { text: Bytes::from(text), policy: policy(page::STYLE) }
+    }
+}
+
+/// Nothing but this one style: no script, no picture, no frame, no other style even if somebody got it into the page.
+fn policy(style: &str) -> HeaderValue {
+    let hash = STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, style.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("Base64 fits a header")
+}
 
 /// The documentation as a page
 #[utoipa::path(
@@ -24,15 +47,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     responses((status = 200, description = "A page for humans.", body = String, content_type = "text/html")),
 )]
 pub(crate) async fn docs(State(api): Shared) -> Response {
-    let text = api.docs.get_or_init(|| {
-        let url = api.options.public_url.as_deref();
-        Bytes::from(page::render(&document(url), url.unwrap_or("http://127.0.0.1:8080")))
-    });
+    let page = api.docs.get_or_init(|| Page::render(api.options.public_url.as_deref()));
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (CONTENT_SECURITY_POLICY, page.policy.clone()),
+        (X_CONTENT_TYPE_OPTIONS, NOSNIFF),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    (headers, text.clone()).into_response()
+    (headers, page.text.clone()).into_response()
 }

@@ -10,7 +10,7 @@ use super::markup::{Prose, Text};
 use super::schema::{Named, Row, item_rows, kind, rows};
 use crate::openapi::{operations, scopes};
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 
 /// Renders a document. `server` is where the example calls go.
 pub(super) fn render(document: &OpenApi, server: &str) -> String {

@@ -1,0 +1,69 @@
+//! The guard of one router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use resthooks::env::Clock;
+
+use super::MetricsKey;
+use super::failures::Failures;
+use super::rate::Limiter;
+use crate::caller::Identity;
+use crate::options::Options;
+use crate::peer::PeerAddress;
+use crate::problem::Problem;
+
+/// Counts callers and failures, and knows the key of the metrics.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    clock: Arc<dyn Clock>,
+    limiter: Option<Limiter>,
+    failures: Failures,
+    metrics_key: Option<MetricsKey>,
+}
+
+impl Guard {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            clock: Arc::clone(&options.clock),
+            limiter: options.rate_limit.map(Limiter::new),
+            failures: Failures::new(),
+            metrics_key: options.metrics_key.clone(),
+        }
+    }
+
+    /// Counts a request of a caller that has proved itself; refuses it when that asks too often.
+    pub(crate) fn admit(&self, identity: &Identity) -> Result<(), Problem> {
+        match &self.limiter {
+            Some(limiter) => limiter.check(identity, self.now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a request whose credentials were refused. What it is answered: that, or that it was one too many.
+    pub(crate) fn refuse(&self, parts: &Parts, refusal: Problem) -> Problem {
+        let guessed =
+            refusal.status() == StatusCode::UNAUTHORIZED && parts.headers.contains_key(AUTHORIZATION);
+        match parts.extensions.get::<PeerAddress>() {
+            Some(peer) if guessed => self.failures.count(*peer, refusal, self.now()),
+            _ => refusal,
+        }
+    }
+
+    /// Whether a request may read the metrics.
+    pub(crate) fn admit_to_metrics(&self, parts: &Parts) -> Result<(), Problem> {
+        match &self.metrics_key {
+            Some(key) if !key.is_shown_in(&parts.headers) => {
+                Err(self.refuse(parts, Problem::unauthorized("the key of the metrics is needed")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
