@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::settings::Hidden;
+
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// How long one request may take, in all.
@@ -26,7 +28,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     base: Url,
-    key: String,
+    key: Hidden,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,7 +42,7 @@ impl Client {
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             bail!("{base} is not an http or https URL");
         }
-        Ok(Self { base, key: key.to_owned(), clock: Arc::new(SystemClock::default()) })
+        Ok(Self { base, key: key.to_owned().into(), clock: Arc::new(SystemClock::default()) })
     }
 
     /// Asks for something below `/api/v1`; the JSON of a 2xx answer.
@@ -83,7 +85,7 @@ impl Client {
             .method(method)
             .uri(target)
             .header(HOST, authority)
-            .header(AUTHORIZATION, format!("Bearer {}", self.key));
+            .header(AUTHORIZATION, format!("Bearer {}", &*self.key));
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use resthooks::Hooks;
 use resthooks::env::Clock;
 use resthooks::model::NodeNo;
+use resthooks_api::RateLimit;
 use tokio::net::TcpListener;
 
 use super::admin_key;
@@ -16,14 +17,14 @@ use super::connection::Service;
 use super::door::{Door, Room};
 use super::store::{OpenStore, key_file_to_make};
 use super::tls::Tls;
-use crate::settings::Settings;
+use crate::settings::{Hidden, Settings};
 
 /// A running node.
 #[derive(Debug)]
 pub(crate) struct Node {
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
-    made_admin_key: Option<String>,
+    made_admin_key: Option<Hidden>,
     made_key_file: Option<PathBuf>,
     door: Door,
     hooks: Hooks,
@@ -49,9 +50,9 @@ impl Node {
         let public_url = settings.public_url.clone().unwrap_or_else(|| url(address, tls.is_some()));
         engine.origin = host(&public_url);
         let hooks = Hooks::start(store.store(), engine).await?;
-        let made_admin_key = admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?;
-        let mut options = resthooks_api::Options::default();
-        options.public_url = Some(public_url);
+        let made_admin_key =
+            admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?.map(Hidden::from);
+        let options = api_options(settings, public_url);
         let app = resthooks_api::router(hooks.clone(), options);
         let clock = Arc::clone(&settings.engine.clock);
         let connections = settings.max_connections;
@@ -108,6 +109,18 @@ impl Node {
         }
         all_answered && all_delivered && closed.is_ok()
     }
+}
+
+fn api_options(settings: &Settings, public_url: String) -> resthooks_api::Options {
+    let mut options = resthooks_api::Options::default();
+    options.public_url = Some(public_url);
+    options.rate_limit = settings
+        .rate_limit
+        .map(|per_second| RateLimit { per_second, burst: settings.rate_limit_burst.unwrap_or(per_second) });
+    options.cors_origins.clone_from(&settings.cors_origins);
+    options.metrics_key.clone_from(&settings.metrics_key);
+    options.clock = Arc::clone(&settings.engine.clock);
+    options
 }
 
 fn url(address: SocketAddr, with_tls: bool) -> String {

@@ -13,9 +13,14 @@ mod store;
 mod table;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use resthooks_api::{CorsOrigin, MetricsKey};
 
 pub(crate) use given::{Given, GivenStore};
 pub(crate) use resolve::{Resolved, Source};
@@ -45,6 +50,30 @@ pub(crate) fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<St
         .filter(|name| name.starts_with("RESTHOOKS_") && !OTHER_VARIABLES.contains(&name.as_str()))
         .filter(|name| TABLE.iter().all(|setting| setting.variable() != *name))
         .collect()
+}
+
+/// A text that shows itself to nobody who only looks at what holds it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hidden(String);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for Hidden {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
 }
 
 /// How log lines look.
@@ -77,7 +106,7 @@ pub(crate) struct Settings {
     /// Whether a start brings a PostgreSQL database's tables to this version.
     pub migrate: bool,
     /// The provider's key, when the operator gave one.
-    pub admin_key: Option<String>,
+    pub admin_key: Option<Hidden>,
     /// What secrets are sealed with: the first seals, all open. Empty when a file holds them.
     pub secret_keys: Vec<SecretKey>,
     /// That file, when the operator named one.
@@ -90,6 +119,14 @@ pub(crate) struct Settings {
     pub max_connections: usize,
     /// Of which from one address.
     pub max_connections_per_address: Option<usize>,
+    /// Requests per second of one caller, when they are limited.
+    pub rate_limit: Option<NonZeroU32>,
+    /// Of which at once.
+    pub rate_limit_burst: Option<NonZeroU32>,
+    /// Pages that may call the API from a browser.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// What `/metrics` asks for.
+    pub metrics_key: Option<MetricsKey>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -141,6 +178,10 @@ impl Default for Settings {
             shutdown_grace: Duration::ZERO,
             max_connections: 1,
             max_connections_per_address: None,
+            rate_limit: None,
+            rate_limit_burst: None,
+            cors_origins: Vec::new(),
+            metrics_key: None,
             log_format: LogFormat::Auto,
             log_level: String::new(),
             engine: resthooks::Options::default(),

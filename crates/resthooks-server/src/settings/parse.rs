@@ -26,10 +26,15 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 
 /// A whole number from 1 to a million.
 pub(super) fn count(text: &str) -> Result<usize, String> {
+    count_from(1, text).map(|count| count as usize)
+}
+
+/// A whole number from this one to a million.
+pub(super) fn count_from(least: u32, text: &str) -> Result<u32, String> {
     text.parse()
         .ok()
-        .filter(|count| (1..=1_000_000).contains(count))
-        .ok_or_else(|| "must be a whole number from 1 to 1000000".to_owned())
+        .filter(|count| (least..=1_000_000).contains(count))
+        .ok_or_else(|| format!("must be a whole number from {least} to 1000000"))
 }
 
 /// A duration that is not zero.
@@ -142,6 +147,7 @@ mod tests {
     #[test]
     fn counts_and_switches() {
         assert_eq!(count("1"), Ok(1));
+        assert_eq!(count_from(0, "0"), Ok(0));
         for bad in ["", "0", "-1", "1.5", "1000001"] {
             assert!(count(bad).is_err(), "{bad}");
         }

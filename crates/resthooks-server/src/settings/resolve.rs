@@ -139,7 +139,8 @@ impl Resolved {
 
     /// What no setting can judge by itself.
     fn check_together(&self) -> Result<(), Error> {
-        let Settings { dev, listen, engine, tls_cert, tls_key, .. } = &self.settings;
+        let Settings { dev, listen, engine, tls_cert, tls_key, rate_limit, rate_limit_burst, .. } =
+            &self.settings;
         if *dev && !listen.ip().is_loopback() {
             let message = format!("must be a loopback address with --dev, not {listen}");
             return Err(self.error("listen", message));
@@ -151,6 +152,9 @@ impl Resolved {
         if !self.settings.secret_keys.is_empty() && self.settings.secret_key_file.is_some() {
             let message = "can't be given beside --secret-key: the keys come from one of the two".to_owned();
             return Err(self.error("secret-key-file", message));
+        }
+        if rate_limit.is_none() && rate_limit_burst.is_some() {
+            return Err(self.error("rate-limit-burst", "needs --rate-limit beside it".to_owned()));
         }
         match (tls_cert, tls_key) {
             (Some(_), None) => return Err(self.error("tls-cert", "needs --tls-key beside it".to_owned())),

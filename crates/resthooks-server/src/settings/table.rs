@@ -1,16 +1,18 @@
 //! The one table of settings.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use resthooks::model::parse_duration;
 use resthooks::{EventTypes, RetryPolicy};
+use resthooks_api::MetricsKey;
 
 use super::parse::{
-    base_url, byte_size, certificates, count, duration_above_zero, lease, name, one, secret_keys, switch,
-    visible_ascii,
+    base_url, byte_size, certificates, count, count_from, duration_above_zero, lease, name, one, secret_keys,
+    switch, visible_ascii,
 };
 use super::store::{StoreAt, schema};
-use super::{LogFormat, Settings};
+use super::{Hidden, LogFormat, Settings};
 
 /// What form a setting's value has in the file; flags and variables are text in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +199,7 @@ pub(crate) static TABLE: &[Setting] = &[
         &[],
         "The provider's API key; without it one is made at the first start and printed once",
         |s, v| {
-            s.admin_key = v.first().map(|key| visible_ascii(key)).transpose()?;
+            s.admin_key = v.first().map(|key| visible_ascii(key)).transpose()?.map(Hidden::from);
             Ok(())
         },
     )
@@ -432,6 +434,54 @@ pub(crate) static TABLE: &[Setting] = &[
         },
     ),
     Setting::new(
+        "rate-limit",
+        Kind::Count,
+        "COUNT",
+        &["0"],
+        "Requests per second of one caller (a key, or an account without one of ours), on each node; a batch is one; 0 \
+         for no limit",
+        |s, v| {
+            s.rate_limit = NonZeroU32::new(count_from(0, one(v)?)?);
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "rate-limit-burst",
+        Kind::Count,
+        "COUNT",
+        &[],
+        "Requests at once of a caller that has been quiet; without it, as many as --rate-limit",
+        |s, v| {
+            s.rate_limit_burst = v.first().map(|text| count_from(1, text)).transpose()?.and_then(NonZeroU32::new);
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "cors-origin",
+        Kind::List,
+        "ORIGIN",
+        &[],
+        "The origin of pages that may call the API from a browser, with a key of their own: https://app.example.com; may \
+         be repeated. * stands for all pages there are, which is unwise",
+        |s, v| {
+            let parse = |text: &String| text.parse().map_err(|e: resthooks::model::Invalid| e.0);
+            s.cors_origins = v.iter().map(parse).collect::<Result<_, String>>()?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "metrics-key",
+        Kind::Text,
+        "KEY",
+        &[],
+        "The key that /metrics asks for, as a bearer token; without it, whoever reaches the server may read it",
+        |s, v| {
+            s.metrics_key = v.first().map(|key| visible_ascii(key)).transpose()?.map(|key| MetricsKey::new(&key));
+            Ok(())
+        },
+    )
+    .secret(),
+    Setting::new(
         "shutdown-grace",
         Kind::Text,
         "DURATION",
@@ -494,6 +544,41 @@ mod tests {
         assert_eq!((ours.intent, ours.intent_timeout), (engine.intent, engine.intent_timeout));
         assert_eq!((ours.lease, &ours.node_name), (engine.lease, &engine.node_name));
         assert!(resolved.values.iter().all(|value| value.source == Source::Default));
+    }
+
+    /// Settings that hold a secret, whatever they are going to be called.
+    #[test]
+    fn what_sounds_secret_is_secret() {
+        for setting in TABLE {
+            let sounds_secret =
+                ["key", "secret", "password", "token"].iter().any(|word| setting.name.contains(word));
+            let is_named_in_a_file = setting.value == "FILE";
+            if sounds_secret && !is_named_in_a_file {
+                assert!(setting.secret, "--{} is shown", setting.name);
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_shown_nowhere() {
+        let planted = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+        let secrets: Vec<_> = TABLE.iter().filter(|setting| setting.secret).collect();
+        assert!(secrets.len() >= 3);
+        for setting in secrets {
+            let resolved = Resolved::of(&[(setting.name, planted)]).unwrap();
+            let shown = resolved.to_toml();
+            let line = shown.lines().find(|line| line.starts_with(&format!("{} = ", setting.key())));
+            assert!(line.unwrap().contains(super::super::MASK), "{shown}");
+            assert!(!shown.contains(&planted[..16]), "{shown}");
+            assert!(!format!("{:?}", resolved.settings).contains(&planted[..16]), "--{}", setting.name);
+            // Nor where it was not understood.
+            for wrong in [format!("{planted}: ü"), format!("{planted}\n"), planted.repeat(9)] {
+                let error = Resolved::of(&[(setting.name, &wrong)]).unwrap_err().to_string();
+                assert!(!error.contains(&planted[..16]), "{error}");
+            }
+            // What is printed in its place is not taken for it.
+            assert!(Resolved::of(&[(setting.name, super::super::MASK)]).is_err(), "--{}", setting.name);
+        }
     }
 
     #[test]
