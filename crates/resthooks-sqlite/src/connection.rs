@@ -17,7 +17,7 @@ pub(crate) const PAGE_SIZE: u32 = 4096;
 pub(crate) const BUSY: Duration = Duration::from_millis(100);
 
 /// More than the crate's distinct statements, so that each is compiled once per connection.
-const STATEMENTS: usize = 96;
+const STATEMENTS: usize = 128;
 
 /// The connection that writes, or the one that checkpoints.
 pub(crate) fn open_writing(path: &Path, cache_kib: u32, options: &Options) -> Result<Connection, Error> {

@@ -7,7 +7,7 @@ use resthooks::model::{
 use resthooks::store::{AuditFilter, Error, Page};
 
 use crate::account::delete_rest;
-use crate::control::key;
+use crate::key::key;
 use crate::lab::{Lab, account, after, at, first};
 use crate::shared::change::event_type;
 

@@ -10,7 +10,7 @@
 //! [`shared_suite!`] besides.
 //!
 //! The modules follow the interface: `log`, `record`, `lease`, `settle` and `recovery` are its write path,
-//! `control` and `account` what callers manage, `audit` what tells of that, `sealing` what nobody else may read, `event` and `delivery` what they read back, `node` who works on it and
+//! `control`, `key` and `account` what callers manage, `audit` what tells of that, `sealing` what nobody else may read, `event` and `delivery` what they read back, `node` who works on it and
 //! `shared` what nodes do beside each other; `model` does all of it at
 //! random and compares with a plain model in memory. A new behaviour is a `pub async fn` in one of them and a line
 //! in [`suite!`] or [`shared_suite!`].
@@ -31,6 +31,7 @@ pub mod audit;
 pub mod control;
 pub mod delivery;
 pub mod event;
+pub mod key;
 pub mod lease;
 pub mod log;
 pub mod model;

@@ -34,10 +34,9 @@ macro_rules! suite {
                 a_subscription_id_is_taken_once,
                 subscriptions_are_found_by_number, ended_subscriptions_are_set_aside,
                 subscriptions_are_listed_by_filters, many_subscriptions_are_listed_page_by_page,
-                a_subscription_cursor_outlives_a_delete, event_types_are_put_and_deleted,
-                keys_are_inserted_once_and_deleted, keys_keep_what_they_may_do,
-                the_last_use_of_keys_is_noted
+                a_subscription_cursor_outlives_a_delete, event_types_are_put_and_deleted
             ];
+            key: [keys_are_inserted_once_and_deleted, keys_keep_what_they_may_do, the_last_use_of_keys_is_noted];
             sealing: [
                 a_store_is_opened_with_all_keys_in_use_alone, what_is_sealed_again_needs_the_former_key_no_more,
                 a_key_that_sealed_nothing_is_forgotten_too
@@ -133,6 +132,7 @@ mod tests {
             include_str!("settle.rs"),
             include_str!("recovery.rs"),
             include_str!("control.rs"),
+            include_str!("key.rs"),
             include_str!("account.rs"),
             include_str!("audit.rs"),
             include_str!("sealing.rs"),

@@ -1,10 +1,11 @@
 //! Random work on a store and on a plain model of one, compared after every step.
 //!
-//! `plain` is what a store is, without durability, indexes or haste; `work` chooses what happens next; `compare`
+//! `plain` is what a store is, without durability, indexes or haste; `work` chooses what happens next, `manage` is a part of it; `compare`
 //! asks both the same questions. A failure names its seed: the same seed does the same again.
 
 mod compare;
 mod dice;
+mod manage;
 mod plain;
 mod work;
 
