@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::validate::Findings;
-use super::{IntentChoice, NewSubscription, SubscriptionChange, headers, intent, signing};
+use super::{IntentChoice, NewSubscription, SubscriptionChange, headers, intent};
 use crate::catalog::Catalog;
 use crate::deliver::guard;
 use crate::error::Error;
@@ -161,7 +161,6 @@ pub(super) fn judge(
     if draft.max_in_flight.is_some_and(|asked| !allowed.contains(&asked)) {
         findings.add("max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT_PER_SUBSCRIPTION}"));
     }
-    signing::judge(&mut findings, draft, former);
     intent::judge(&mut findings, draft, former, asked, intent);
     findings.into_result()
 }

@@ -1,11 +1,7 @@
 //! What a subscription signs with, and how that changes: chosen, given, rotated. Pure but for the randomness of new keys.
 
-use super::validate::Findings;
 use crate::env::Random;
 use crate::model::{PreviousSecret, Secret, SigningKey, Subscription, Timestamp};
-
-/// Secrets with fewer different bytes can be guessed. Of 24 random bytes not one in 10^20 has so few.
-const LEAST_DIFFERENT_BYTES: usize = 8;
 
 /// How a subscription's hooks are to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +50,6 @@ pub(super) fn rotate(subscription: &mut Subscription, until: Option<Timestamp>, 
     let signing_key = std::mem::replace(&mut subscription.signing_key, next);
     subscription.previous_secret =
         until.map(|signs_until| PreviousSecret { secret, signing_key, signs_until });
-}
-
-/// Judges what was given: keys that nobody would call random.
-pub(super) fn judge(findings: &mut Findings, draft: &Subscription, former: Option<&Subscription>) {
-    let is_new_secret = former.is_none_or(|former| former.secret != draft.secret);
-    let is_new_key = former.is_none_or(|former| former.signing_key != draft.signing_key);
-    let weak_key = draft.signing_key.as_ref().is_some_and(|key| is_weak(key.seed()));
-    if is_new_secret && is_weak(draft.secret.key()) || is_new_key && weak_key {
-        findings.add("secret", "can be guessed: must be of random bytes");
-    }
-}
-
-fn is_weak(key: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    for byte in key {
-        if let Some(place) = seen.get_mut(usize::from(*byte)) {
-            *place = true;
-        }
-    }
-    seen.iter().filter(|seen| **seen).count() < LEAST_DIFFERENT_BYTES
 }
 
 #[cfg(test)]
@@ -139,24 +115,5 @@ mod tests {
         }
         rotate(&mut rotated, None, &SystemRandom);
         assert_eq!(rotated.previous_secret, None);
-    }
-
-    #[test]
-    fn keys_that_can_be_guessed_are_refused_when_they_are_given() {
-        let judged = |draft: &Subscription, former| {
-            let mut findings = Findings::default();
-            judge(&mut findings, draft, former);
-            findings.into_result().is_ok()
-        };
-        let good = subscription();
-        assert!(judged(&good, None) && judged(&chosen(&good, V1a(Some(key(1)))), None));
-        let weak = Subscription { secret: Secret::from_key([0; 32]), ..good.clone() };
-        assert!(!judged(&weak, None) && !judged(&weak, Some(&good)) && judged(&weak, Some(&weak)));
-        let weak = chosen(&good, V1a(Some(SigningKey::from_seed([7; 32]))));
-        assert!(!judged(&weak, None) && !judged(&weak, Some(&good)) && judged(&weak, Some(&weak)));
-        assert!(is_weak(b"abcabcabcabcabcabcabcabc") && !is_weak(b"abcdefghabcdefghabcdefgh"));
-        for _ in 0..1000 {
-            assert!(!is_weak(new_secret(&SystemRandom).key()));
-        }
     }
 }
