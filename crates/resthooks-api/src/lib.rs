@@ -10,7 +10,7 @@
 // From a request to its handler.
 mod api;
 mod caller;
-mod credentials;
+pub mod credentials;
 mod options;
 mod panic;
 mod peer;

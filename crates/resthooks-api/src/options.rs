@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use resthooks::env::{Clock, SystemClock};
 
+use crate::credentials::Credentials;
 use crate::guard::{CorsOrigin, MetricsKey, RateLimit};
 
 /// How the API is served. `Options::default()` is fit for production.
@@ -17,6 +18,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// How long a request's body may take to arrive (30 s), after which the answer is 408.
     pub body_timeout: Duration,
+    /// What callers may prove themselves with beside API keys (nothing).
+    pub credentials: Credentials,
     /// How often one caller may ask; without it, as often as it can.
     pub rate_limit: Option<RateLimit>,
     /// The origins of pages that may call the API from a browser; none.
@@ -32,6 +35,7 @@ impl Default for Options {
         Self {
             public_url: None,
             body_timeout: Duration::from_secs(30),
+            credentials: Credentials::default(),
             rate_limit: None,
             cors_origins: Vec::new(),
             metrics_key: None,

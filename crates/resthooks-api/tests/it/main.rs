@@ -16,6 +16,7 @@ mod event_type;
 mod intent;
 mod node;
 mod ops;
+mod signing;
 mod subscription;
 mod subscription_lists;
 
@@ -23,6 +24,7 @@ mod authentication;
 mod embedded;
 mod guard;
 mod isolation;
+mod jwt;
 mod refusals;
 mod routes;
 mod scopes;

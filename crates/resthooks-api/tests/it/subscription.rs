@@ -22,7 +22,7 @@ async fn subscribing_answers_the_whole_resource() {
     let mut wanted = json!({
         "id": resource["id"], "account": "acme", "event": "contact.create", "events": ["contact.create"],
         "target_url": "https://example.com/hooks", "active": true, "status": "active", "status_reason": null,
-        "secret": resource["secret"], "created_at": resource["created_at"], "updated_at": resource["updated_at"],
+        "secret": resource["secret"], "signature": "v1", "public_key": null, "created_at": resource["created_at"], "updated_at": resource["updated_at"],
         "description": null, "metadata": null, "payload": "full", "headers": {}, "intent": "none",
         "intent_confirmed_at": null, "filter": null, "retry": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
         "debounce": null, "expires_at": null, "last_success_at": null, "last_failure_at": null,
@@ -224,10 +224,12 @@ async fn a_patch_changes_what_it_names() {
     assert_eq!((&cleared["description"], &cleared["headers"]), (&json!(null), &json!({})));
     let masked = consumer.patch(&path, json!({"headers": {"x-key": "***"}})).await.expect(422);
     assert_eq!(masked.fields(), ["headers.x-key"]);
-    let nulls = json!({"target_url": null, "event": null, "active": null, "secret": null, "account": null});
+    let nulls = json!({
+        "target_url": null, "event": null, "active": null, "secret": null, "signature": null, "account": null
+    });
     let mut fields = consumer.patch(&path, nulls).await.expect(422).fields();
     fields.sort();
-    assert_eq!(fields, ["account", "active", "event", "secret", "target_url"]);
+    assert_eq!(fields, ["account", "active", "event", "secret", "signature", "target_url"]);
 }
 
 #[tokio::test]
@@ -278,7 +280,7 @@ async fn secrets_are_read_rotated_and_given() {
         .json();
     let path = path(&made);
     let read = consumer.get(&format!("{path}secret/")).await.expect(200);
-    assert_eq!(read.json(), json!({"secret": own}));
+    assert_eq!(read.json(), json!({"secret": own, "public_key": null, "previous": null}));
     assert_eq!(read.header("cache-control"), Some("no-store"));
     let rotate = format!("{path}rotate-secret/");
     let rotated = consumer.post(&rotate, json!({"grace_seconds": 60})).await.expect(200).json();

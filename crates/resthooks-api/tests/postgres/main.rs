@@ -41,6 +41,8 @@ mod refusals;
 mod routes;
 #[path = "../it/scopes.rs"]
 mod scopes;
+#[path = "../it/signing.rs"]
+mod signing;
 #[path = "../it/subscription.rs"]
 mod subscription;
 #[path = "../it/subscription_lists.rs"]

@@ -1,0 +1,7 @@
+//! Tokens of others, through the router: good ones, attacks, and keys that are fetched.
+
+mod attacks;
+mod good;
+mod mutated;
+mod remote;
+mod signer;
