@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod hooks;
 pub mod limits;
+pub mod verify;
 
 // The engine's memory.
 mod account_settings;

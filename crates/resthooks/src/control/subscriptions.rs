@@ -310,7 +310,7 @@ impl Core {
     }
 
     /// One that has not ended, and that the caller may see.
-    pub(super) async fn present(&self, scope: &Scope, id: SubscriptionId) -> Result<Subscription, Error> {
+    pub(crate) async fn present(&self, scope: &Scope, id: SubscriptionId) -> Result<Subscription, Error> {
         let subscription = self.store.subscription(id).await?.ok_or(Error::NotFound)?;
         scope.check(&subscription.account)?;
         if subscription.status.is_ended() { Err(Error::NotFound) } else { Ok(subscription) }

@@ -9,7 +9,7 @@ use super::sign;
 use crate::catalog::Catalog;
 use crate::env::Clock;
 use crate::index::Live;
-use crate::model::{Attempt, DeliveryId, Event, PayloadKind, Timestamp};
+use crate::model::{Attempt, DeliveryId, Event, EventPattern, PayloadKind, Subscription, Timestamp};
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -18,6 +18,9 @@ const HOOK_SIGNATURE: HeaderName = HeaderName::from_static("x-hook-signature");
 const HOOK_EVENT: HeaderName = HeaderName::from_static("x-hook-event");
 const HOOK_SEQUENCE: HeaderName = HeaderName::from_static("x-hook-sequence");
 const HOOK_ATTEMPT: HeaderName = HeaderName::from_static("x-hook-attempt");
+
+/// The most patterns that bodies are built for to compare others with.
+const MOST_PATTERNS: usize = 4;
 
 /// Headers that are added to the prepared ones here, and by the client.
 const ADDED_HEADERS: usize = 12;
@@ -56,7 +59,11 @@ fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
         let end = pattern.and_then(|pattern| live.prepared.hook_end(pattern));
         end.cloned().unwrap_or_else(|| live.prepared.first_hook_end())
     };
-    match live.subscription.payload {
+    assembled(catalog, live.subscription.payload, event, end)
+}
+
+fn assembled(catalog: &Catalog, kind: PayloadKind, event: &Event, end: impl FnOnce() -> Bytes) -> Pieces {
+    match kind {
         PayloadKind::Full => payload::full(event, &end()),
         PayloadKind::Raw => payload::raw(event),
         PayloadKind::Skinny => {
@@ -65,6 +72,26 @@ fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
             payload::skinny(event, url.as_deref(), &end())
         }
     }
+}
+
+/// The bodies that an event may have been sent with: as it would be sent now, then as it would be if the subscription
+/// built them in another way or wanted the event through another of its patterns. Each once.
+pub(crate) fn bodies(catalog: &Catalog, subscription: &Subscription, event: &Event) -> Vec<Vec<u8>> {
+    let first = subscription.pattern_for(&event.event).or(subscription.events.first());
+    let others = subscription.events.iter().filter(|pattern| pattern.matches(&event.event));
+    let patterns: Vec<&EventPattern> = first.into_iter().chain(others).take(MOST_PATTERNS).collect();
+    let own = subscription.payload;
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for kind in [own, PayloadKind::Full, PayloadKind::Skinny, PayloadKind::Raw] {
+        for pattern in &patterns {
+            let end = || payload::hook_end(subscription.id, pattern, &subscription.target_url);
+            let body = assembled(catalog, kind, event, end).concat();
+            if !all.contains(&body) {
+                all.push(body);
+            }
+        }
+    }
+    all
 }
 
 fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -> HeaderMap {

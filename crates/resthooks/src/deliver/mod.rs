@@ -10,5 +10,5 @@ mod prepared;
 pub mod resolver;
 mod sign;
 
-pub(crate) use attempt::{Request, attempt, recorded};
+pub(crate) use attempt::{Request, attempt, bodies, recorded};
 pub(crate) use prepared::Prepared;
