@@ -106,6 +106,10 @@ impl Hooks {
         snapshot.queued_bytes = counts.queued_bytes as u64;
         snapshot.waiting = counts.waiting;
         snapshot.unrecorded_events = core.writer.tracker().unrecorded() as u64;
+        snapshot.unwritten = core.writer.unwritten() as u64;
+        snapshot.fetching = counts.fetching as u64;
+        snapshot.moving = counts.moving as u64;
+        snapshot.confirming = core.intent.busy() as u64;
         snapshot
     }
 }

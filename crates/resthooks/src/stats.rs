@@ -140,6 +140,14 @@ pub struct Snapshot {
     pub waiting: u64,
     /// Events above the watermark, now.
     pub unrecorded_events: u64,
+    /// Calls that emit, and records of deliveries, that are not durable yet, now.
+    pub unwritten: u64,
+    /// Subscriptions for which due deliveries are being fetched from the store, now.
+    pub fetching: u64,
+    /// Subscriptions that have changed, and whose deliveries in the store have not been moved yet, now.
+    pub moving: u64,
+    /// Targets that are being asked to confirm, now.
+    pub confirming: u64,
 }
 
 impl Stats {
@@ -182,6 +190,10 @@ impl Stats {
             queued_bytes: 0,
             waiting: 0,
             unrecorded_events: 0,
+            unwritten: 0,
+            fetching: 0,
+            moving: 0,
+            confirming: 0,
         }
     }
 }

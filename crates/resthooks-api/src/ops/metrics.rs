@@ -126,6 +126,10 @@ fn now(page: &mut Page, stats: &Snapshot) {
     page.gauge("deliveries_queued_bytes", "Bytes of the events that wait in memory.", stats.queued_bytes);
     page.gauge("deliveries_waiting", "Deliveries that wait in the store.", stats.waiting);
     page.gauge("events_unrecorded", "Events above the watermark.", stats.unrecorded_events);
+    page.gauge("writes_waiting", "Calls and records that are not durable yet.", stats.unwritten);
+    page.gauge("fetches_in_flight", "Subscriptions for which due deliveries are fetched.", stats.fetching);
+    page.gauge("moves_waiting", "Changed subscriptions whose deliveries are still moved.", stats.moving);
+    page.gauge("handshakes_in_flight", "Targets that are asked to confirm.", stats.confirming);
 }
 
 /// A page of metrics in the making.

@@ -124,7 +124,9 @@ impl Hooks {
     /// [`Error::NotFound`] when it is gone, deleted, absent or another account's.
     pub async fn subscription(&self, scope: &Scope, id: SubscriptionId) -> Result<SubscriptionView, Error> {
         let core = self.core();
-        core.view(core.present(scope, id).await?).await
+        let subscription = core.present(scope, id).await?;
+        core.shown(std::slice::from_ref(&subscription)).await;
+        core.view(subscription).await
     }
 
     /// Subscriptions, newest first. The scope's account replaces the filter's.
@@ -141,8 +143,10 @@ impl Hooks {
         let filter = SubscriptionFilter { account, ..filter };
         let limit = page_limit(page.limit);
         let page = Page { after: page.after, limit: limit + 1 };
-        let found = self.core().store.list_subscriptions(&filter, page).await?;
-        let views = self.core().views(found).await?;
+        let core = self.core();
+        let found = core.store.list_subscriptions(&filter, page).await?;
+        core.shown(&found).await;
+        let views = core.views(found).await?;
         Ok(List::cut(views, limit, |view: &SubscriptionView| view.subscription.id))
     }
 
@@ -307,6 +311,20 @@ impl Core {
             SubscriptionView { subscription, health, pending }
         };
         Ok(subscriptions.into_iter().map(view).collect())
+    }
+
+    /// Waits until this node's memory is not behind what was read: whoever is shown that a subscription is active finds
+    /// that the next event goes to it. As far as that can be had: when the store fails now, the reading counts all the same.
+    async fn shown(self: &Arc<Self>, read: &[Subscription]) {
+        let is_behind = |stored: &Subscription| {
+            let live = self.index.get(stored.no);
+            !stored.status.is_ended() && live.is_none_or(|live| live.subscription.version < stored.version)
+        };
+        if read.iter().any(is_behind)
+            && let Err(error) = self.follow_changes().await
+        {
+            tracing::debug!(%error, "a subscription was read that this node can't take into its memory now");
+        }
     }
 
     /// One that has not ended, and that the caller may see.

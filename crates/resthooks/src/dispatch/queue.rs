@@ -50,6 +50,10 @@ pub(crate) struct Counts {
     pub queued: usize,
     pub queued_bytes: usize,
     pub waiting: u64,
+    /// Lanes for which due deliveries are being fetched from the store.
+    pub fetching: usize,
+    /// Lanes whose deliveries in the store are being moved, or are to be.
+    pub moving: usize,
 }
 
 /// What a claim for one delivery found.
@@ -240,6 +244,7 @@ impl Dispatch {
         retry: Timestamp,
     ) {
         let mut state = self.lock();
+        state.fetching -= 1;
         let Some(lane) = state.lanes.get_mut(&no) else { return };
         lane.leasing = false;
         let leased = leased.unwrap_or(Leased { deliveries: Vec::new(), next_due: Some(retry) });
@@ -334,6 +339,7 @@ impl Dispatch {
     /// has been cancelled, or was deleted with its account.
     pub(crate) fn settle_ended(&self, no: SubscriptionNo, ok: bool, ended: bool) {
         let mut state = self.lock();
+        state.moving -= 1;
         let Some(lane) = state.lanes.get_mut(&no) else { return };
         let again = lane.settling == Settling::Again || !ok;
         lane.settling = Settling::Done;
@@ -456,6 +462,8 @@ impl Dispatch {
             queued: state.queued,
             queued_bytes: state.fresh_bytes + state.late_bytes,
             waiting: state.waiting,
+            fetching: state.fetching,
+            moving: state.moving + state.settle.len(),
         }
     }
 

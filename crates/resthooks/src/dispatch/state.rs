@@ -43,6 +43,9 @@ pub(super) struct State {
     pub(super) fresh_bytes: usize,
     pub(super) late_bytes: usize,
     pub(super) waiting: u64,
+    /// Lanes for which due deliveries are being fetched, or those in the store moved.
+    pub(super) fetching: usize,
+    pub(super) moving: usize,
     /// What each target is allowed.
     pub(super) paces: Paces,
     /// Nothing new is sent while too many records wait to be written.
@@ -163,6 +166,7 @@ impl State {
         if let Some(lane) = lanes.get_mut(&no) {
             lane.settling = Settling::Running;
         }
+        self.moving += 1;
         Some(no)
     }
 
@@ -181,6 +185,7 @@ impl State {
         lane.due_listed = None;
         lane.next_due = None;
         lane.leasing = true;
+        self.fetching += 1;
         self.due_grew = !self.due.is_empty();
         let except = lane.in_hand.iter().copied().collect();
         Due::Lease(LeaseDue { node, subscription: no, now, limit, except })

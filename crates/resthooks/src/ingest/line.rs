@@ -65,6 +65,8 @@ pub(super) struct Queue {
     pub(super) bytes: usize,
     pub(super) records: VecDeque<Recorded>,
     pub(super) record_bytes: usize,
+    /// Calls and records in the transaction that is under way.
+    pub(super) writing: usize,
     /// No more events are taken.
     pub(super) closed: bool,
     /// Everything is to be written out, then the writer ends.
@@ -74,6 +76,11 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Calls and records that are not durable yet.
+    fn unwritten(&self) -> usize {
+        self.appends.len() + self.records.len() + self.writing
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.records.len() > FULL_RECORDS || self.record_bytes > FULL_RECORD_BYTES
     }
@@ -224,8 +231,19 @@ impl Writer {
         }
         queue.events -= events;
         queue.bytes -= bytes;
+        queue.writing = appends.len() + records.len();
         let taken = Taken { appends, records };
         (!taken.appends.is_empty() || !taken.records.is_empty()).then_some(taken)
+    }
+
+    /// The transaction is over, and what came of it is known to all whom it concerns.
+    pub(super) fn transaction_ended(&self) {
+        self.queue().writing = 0;
+    }
+
+    /// Calls and records that are not durable yet.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.queue().unwritten()
     }
 
     pub(super) fn is_ending(&self) -> bool {

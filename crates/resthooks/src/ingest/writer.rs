@@ -50,6 +50,7 @@ pub(crate) async fn write(core: Arc<Core>) {
             continue;
         }
         let ok = transaction(&core, taken.unwrap_or_default(), save_due, &mut saved).await;
+        core.writer.transaction_ended();
         if core.fenced.is_cancelled() {
             return;
         }

@@ -61,14 +61,6 @@ fn most(delivered: &[Asked], within: Duration) -> usize {
     times.iter().map(from).max().unwrap_or(0)
 }
 
-/// Turns the clock in small steps, so that everything happens at its moment.
-async fn pass(world: &World, time: Duration, step: Duration) {
-    let end = world.now().plus(time);
-    while world.now() < end {
-        world.turn_to(world.now().plus(step)).await;
-    }
-}
-
 #[tokio::test]
 async fn sixty_a_minute_are_sixty_a_minute() {
     let world = world().await;
@@ -85,14 +77,15 @@ async fn sixty_a_minute_are_sixty_a_minute() {
     let free = Receiver::start(&world.clock, granting("*")).await;
     confirmed(&world, &free).await;
     world.emit_all("acme", "a.b", 300).await;
-    until("the other one has all", || free.delivered().len() == 300).await;
-    pass(&world, MINUTE * 3, SECOND / 2).await;
+    world.idle().await;
+    assert_eq!(free.delivered().len(), 300, "the other one has all: {:#?}", world.hooks.stats());
+    world.pass(MINUTE * 3, SECOND / 2).await;
     let delivered = receiver.delivered();
     assert!(most(&delivered, MINUTE) <= 60, "{} in a minute", most(&delivered, MINUTE));
-    assert!(delivered.len() >= 120, "{} in three minutes", delivered.len());
+    assert!(delivered.len() >= 170, "{} in three minutes", delivered.len());
     // What waits is in the store by now, and outlives a restart with the rate.
     let world = world.restarted().await;
-    pass(&world, MINUTE * 10, SECOND / 2).await;
+    world.pass(MINUTE * 10, SECOND / 2).await;
     let delivered = receiver.delivered();
     assert!(most(&delivered, MINUTE) <= 61, "{} in a minute", most(&delivered, MINUTE));
     assert_eq!(delivered.len(), 600, "and none is lost");
@@ -103,13 +96,13 @@ async fn a_burst_is_sent_at_once_and_the_rate_still_holds() {
     let world = world().await;
     let receiver = Receiver::start(&world.clock, granting("600")).await;
     confirmed(&world, &receiver).await;
-    pass(&world, MINUTE, MINUTE).await;
+    world.pass(MINUTE, MINUTE).await;
     world.emit_all("acme", "a.b", 1000).await;
     until("a second's worth is sent", || receiver.delivered().len() >= 8).await;
-    pass(&world, MINUTE, SECOND / 5).await;
+    world.pass(MINUTE, SECOND / 5).await;
     let delivered = receiver.delivered();
     assert!(most(&delivered, MINUTE) <= 600, "{} in a minute", most(&delivered, MINUTE));
-    assert!(delivered.len() > 540, "{}", delivered.len());
+    assert!(delivered.len() >= 560, "{}", delivered.len());
 }
 
 #[tokio::test]
@@ -154,7 +147,7 @@ async fn a_grant_is_asked_for_again_each_day() {
     assert_eq!(receiver.asked().len(), 2);
     // Faster at once.
     world.emit_all("acme", "a.b", 150).await;
-    pass(&world, SECOND * 2, SECOND / 10).await;
+    world.pass(SECOND * 2, SECOND / 10).await;
     assert_eq!(receiver.delivered().len(), 150);
 }
 
@@ -184,6 +177,7 @@ async fn a_target_that_can_not_be_reached_keeps_its_grant_and_one_that_takes_it_
     assert_eq!((pending.intent_confirmed_at, &pending.grant), (None, &None));
     let reason = pending.status_reason.unwrap();
     assert!(reason.contains("WebHook-Allowed-Origin is another one"), "{reason}");
+    world.idle().await;
     let unmatched = world.hooks.emit("acme", "a.b", &serde_json::json!(1)).await.unwrap();
     assert_eq!(unmatched.matched, 0);
     // It grants again: the next attempts find that out.

@@ -324,9 +324,8 @@ async fn a_thousand_subscriptions_do_not_hammer_one_host() {
         }
     }
     let begun = world.now();
-    for _ in 0..100 {
-        world.turn_to(world.now().plus(SECOND / 10)).await;
-    }
+    world.idle().await;
+    world.pass(SECOND * 10, SECOND / 10).await;
     assert_eq!(world.now(), begun.plus(SECOND * 10));
     let asked = victim.asked();
     assert!(asked.len() <= 110, "{} in ten seconds", asked.len());
@@ -334,5 +333,5 @@ async fn a_thousand_subscriptions_do_not_hammer_one_host() {
         let within = asked.iter().filter(|one| one.at >= from.at && one.at < from.at.plus(SECOND)).count();
         assert!(within <= 20, "{within} within a second");
     }
-    assert!(asked.len() >= 50, "{}", asked.len());
+    assert!(asked.len() >= 100, "{}", asked.len());
 }

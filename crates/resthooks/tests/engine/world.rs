@@ -9,6 +9,7 @@ use resthooks::model::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, PayloadKind, SubscriptionId, SubscriptionStatus,
     Timestamp,
 };
+use resthooks::stats::Snapshot as Stats;
 use resthooks::store::Page;
 use resthooks::{EventTypes, Hooks, NewEvent, NewSubscription, Options, Scope, SubscriptionView};
 
@@ -182,6 +183,38 @@ impl World {
         assert!(moment >= now, "{moment} is over: it is {now}");
         self.clock.advance(moment.since(now));
         quiet().await;
+        self.when("the store is done", |stats| stats.unwritten + stats.fetching + stats.moving == 0).await;
+    }
+
+    /// Lets time pass in such steps, each of which ends when all that happens at its moment has happened, however slow
+    /// the machine is. For targets that answer.
+    pub(crate) async fn pass(&self, time: Duration, step: Duration) {
+        let end = self.now().plus(time);
+        while self.now() < end {
+            self.turn_to(self.now().plus(step).min(end)).await;
+            self.idle().await;
+        }
+    }
+
+    /// Waits until nothing is under way that does not wait for the clock.
+    pub(crate) async fn idle(&self) {
+        let busy = |stats: &Stats| {
+            stats.in_flight + stats.confirming + stats.unwritten + stats.fetching + stats.moving
+        };
+        self.when("nothing is under way", |stats| busy(stats) == 0).await;
+    }
+
+    /// Waits until this is so, and stays so while everything has many turns.
+    async fn when(&self, what: &str, is_so: impl Fn(&Stats) -> bool) {
+        let waiting = async {
+            let mut turns = 0;
+            while turns < STEADY {
+                turns = if is_so(&self.hooks.stats()) { turns + 1 } else { 0 };
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(ended.is_ok(), "it never became true that {what}: {:#?}", self.hooks.stats());
     }
 }
 
@@ -204,6 +237,8 @@ impl Stopped {
     }
 }
 
+/// So many turns of everything are enough for one thing to lead to the next.
+const STEADY: usize = 30;
 /// Real time before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 

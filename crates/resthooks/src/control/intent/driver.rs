@@ -122,6 +122,7 @@ impl Driver {
         if work.is_empty() {
             return wait;
         }
+        self.tell();
         let done = self.write(&work).await;
         let mut well = true;
         for (work, done) in work.into_iter().zip(done) {

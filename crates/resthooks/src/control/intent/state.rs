@@ -36,11 +36,16 @@ impl IntentState {
         }
     }
 
+    /// Attempts that are under way, or whose outcome is not written.
+    pub(crate) fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// Waits until no attempt is under way.
     pub(crate) async fn is_idle(&self) {
         loop {
             let idle = self.idle.notified();
-            if self.busy.load(Ordering::Relaxed) == 0 {
+            if self.busy() == 0 {
                 return;
             }
             idle.await;
