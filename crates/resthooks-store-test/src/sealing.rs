@@ -90,6 +90,12 @@ pub async fn what_is_sealed_again_needs_the_former_key_no_more(mut lab: Lab) {
     }
     lab.reopen_with(vault(&[2, 1])).await.unwrap();
     assert_eq!(lab.store().reseal(SubscriptionNo(0), 4).await.unwrap(), Some(all[3].no));
+    let last = all[9].no;
+    assert_eq!(
+        lab.store().reseal(last, 4).await.unwrap(),
+        None,
+        "whoever begins at the end has done nothing"
+    );
     assert_lacks(lab.reopen_with(vault(&[2])).await, 1);
     assert_eq!(reseal(&lab).await, 3, "six were left, in two full steps and an empty one");
     assert_eq!(reseal(&lab).await, 1);

@@ -82,7 +82,8 @@ fn a_commit_that_is_not_answered_in_time_is_in_doubt() {
     let (name, options) = (schema.name.clone(), schema.options());
     run(schema, async |lab| {
         let client = Schema::client_of(&name).await;
-        let hasty = Options { statement_timeout: Duration::from_millis(500), ..options };
+        let vault = Some(resthooks_store_test::lab::vault(&[1]));
+        let hasty = Options { statement_timeout: Duration::from_millis(500), vault, ..options };
         let store = PostgresStore::open(&crate::place::url(), hasty).await.unwrap();
         let new = resthooks::store::NewNode {
             name: "hasty".to_owned(),

@@ -24,7 +24,9 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let resolved = Resolved::load(&self.given)?;
         resolved.check_tls()?;
+        let identity = resolved.client_identity()?;
         let mut settings = resolved.settings;
+        settings.engine.client_identity = identity;
         telemetry::init(settings.log_format, &settings.log_level);
         for name in settings::unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
             tracing::warn!(name, "this environment variable looks like a setting and is none");

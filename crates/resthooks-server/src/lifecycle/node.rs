@@ -52,7 +52,7 @@ impl Node {
         let hooks = Hooks::start(store.store(), engine).await?;
         let made_admin_key =
             admin_key::ensure(&hooks, settings.admin_key.as_deref()).await?.map(Hidden::from);
-        let options = api_options(settings, public_url);
+        let options = api_options(settings, public_url)?;
         let app = resthooks_api::router(hooks.clone(), options);
         let clock = Arc::clone(&settings.engine.clock);
         let connections = settings.max_connections;
@@ -111,7 +111,7 @@ impl Node {
     }
 }
 
-fn api_options(settings: &Settings, public_url: String) -> resthooks_api::Options {
+fn api_options(settings: &Settings, public_url: String) -> anyhow::Result<resthooks_api::Options> {
     let mut options = resthooks_api::Options::default();
     options.public_url = Some(public_url);
     options.rate_limit = settings
@@ -120,7 +120,8 @@ fn api_options(settings: &Settings, public_url: String) -> resthooks_api::Option
     options.cors_origins.clone_from(&settings.cors_origins);
     options.metrics_key.clone_from(&settings.metrics_key);
     options.clock = Arc::clone(&settings.engine.clock);
-    options
+    options.credentials = settings.credentials.build(&settings.engine)?;
+    Ok(options)
 }
 
 fn url(address: SocketAddr, with_tls: bool) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Error, Kind, Setting, TABLE};
+use super::{Error, Kind, Setting, table};
 
 /// One setting in the file.
 #[derive(Debug)]
@@ -33,14 +33,14 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Entry>, Error> {
         message,
         source_text: format!("{} line {}", path.display(), line_of(text, offset)),
     };
-    let table = DeTable::parse(text).map_err(|e| {
+    let document = DeTable::parse(text).map_err(|e| {
         let offset = e.span().map_or(0, |span| span.start);
         error_at("--config".to_owned(), offset, format!("is not TOML: {}", e.message()))
     })?;
     let mut entries = Vec::new();
-    for (key, value) in table.into_inner() {
+    for (key, value) in document.into_inner() {
         let offset = key.span().start;
-        let Some(setting) = TABLE.iter().find(|setting| setting.key() == key.get_ref().as_ref()) else {
+        let Some(setting) = table().find(|setting| setting.key() == key.get_ref().as_ref()) else {
             return Err(error_at(key.get_ref().to_string(), offset, "is not a setting".to_owned()));
         };
         let values = values_of(setting.kind, value.get_ref())

@@ -1,11 +1,11 @@
-//! What the command line and the environment give: [`TABLE`](super::TABLE) as clap's arguments.
+//! What the command line and the environment give: [`table()`](super::table()) as clap's arguments.
 
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::{Kind, Setting, Source, TABLE};
+use super::{Kind, Setting, Source, table};
 
 /// One setting that was given.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ const STORE_SETTINGS: [&str; 5] = ["store", "schema", "admin-key", "secret-key",
 
 impl Args for Given {
     fn augment_args(command: Command) -> Command {
-        augment(command, TABLE.iter())
+        augment(command, table())
     }
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
@@ -45,7 +45,7 @@ impl FromArgMatches for Given {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(Self {
             config: matches.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty()).cloned(),
-            entries: TABLE.iter().filter_map(|setting| entry(matches, setting)).collect(),
+            entries: table().filter_map(|setting| entry(matches, setting)).collect(),
         })
     }
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -56,7 +56,7 @@ impl FromArgMatches for Given {
 
 impl Args for GivenStore {
     fn augment_args(command: Command) -> Command {
-        augment(command, TABLE.iter().filter(|setting| STORE_SETTINGS.contains(&setting.name)))
+        augment(command, table().filter(|setting| STORE_SETTINGS.contains(&setting.name)))
     }
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)

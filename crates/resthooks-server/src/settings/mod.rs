@@ -1,10 +1,11 @@
 //! Settings: what a node runs with, and where each of it came from.
 //!
-//! Every setting is a row of [`TABLE`] and nothing else: its flag, its environment variable, its key in the file, its
+//! Every setting is a row of [`table()`] and nothing else: its flag, its environment variable, its key in the file, its
 //! help, its default and what it sets are read from there. [`Given`] takes what the command line and the environment
 //! say, [`file`] what the file says, [`Resolved`] lays them over each other and over the defaults. Nothing here opens
 //! a store or a socket.
 
+mod credentials;
 mod file;
 mod given;
 mod parse;
@@ -22,10 +23,11 @@ use std::time::Duration;
 
 use resthooks_api::{CorsOrigin, MetricsKey};
 
+pub(crate) use credentials::CredentialSettings;
 pub(crate) use given::{Given, GivenStore};
 pub(crate) use resolve::{Resolved, Source};
 pub(crate) use store::StoreAt;
-pub(crate) use table::{Kind, Setting, TABLE};
+pub(crate) use table::{Kind, Setting, table};
 
 use resthooks::seal::SecretKey;
 
@@ -48,7 +50,7 @@ pub(crate) fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<St
     names
         .filter_map(|name| name.into_string().ok())
         .filter(|name| name.starts_with("RESTHOOKS_") && !OTHER_VARIABLES.contains(&name.as_str()))
-        .filter(|name| TABLE.iter().all(|setting| setting.variable() != *name))
+        .filter(|name| table().all(|setting| setting.variable() != *name))
         .collect()
 }
 
@@ -111,6 +113,12 @@ pub(crate) struct Settings {
     pub secret_keys: Vec<SecretKey>,
     /// That file, when the operator named one.
     pub secret_key_file: Option<PathBuf>,
+    /// What callers may prove themselves with beside API keys.
+    pub credentials: CredentialSettings,
+    /// The certificate that targets are shown.
+    pub client_cert: Option<PathBuf>,
+    /// Its key.
+    pub client_key: Option<PathBuf>,
     /// Development mode.
     pub dev: bool,
     /// How long a stop may take.
@@ -161,7 +169,7 @@ impl Settings {
 }
 
 impl Default for Settings {
-    /// Only a place to set things in: the defaults that count are [`TABLE`]'s.
+    /// Only a place to set things in: the defaults that count are those of [`table`].
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -174,6 +182,9 @@ impl Default for Settings {
             admin_key: None,
             secret_keys: Vec::new(),
             secret_key_file: None,
+            credentials: CredentialSettings::default(),
+            client_cert: None,
+            client_key: None,
             dev: false,
             shutdown_grace: Duration::ZERO,
             max_connections: 1,

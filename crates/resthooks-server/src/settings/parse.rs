@@ -1,9 +1,13 @@
 //! From text to a setting's value. Each says what was expected, in words that fit behind the setting's name.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use resthooks::model::parse_duration;
+use http::HeaderName;
+use ipnet::IpNet;
+use resthooks::model::{Invalid, parse_duration};
 use resthooks::seal::SecretKey;
+use resthooks_api::credentials::{FieldPath, StaticKeys};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -41,6 +45,11 @@ pub(super) fn count_from(least: u32, text: &str) -> Result<u32, String> {
 pub(super) fn duration_above_zero(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).map_err(|e| e.0)?;
     if duration.is_zero() { Err("must be longer than 0s".to_owned()) } else { Ok(duration) }
+}
+
+/// Durations separated by commas, each above zero.
+pub(super) fn schedule(values: &[String]) -> Result<Vec<Duration>, String> {
+    values.iter().map(|value| duration_above_zero(value)).collect()
 }
 
 /// A lease: long enough to be lengthened several times over a slow network.
@@ -87,6 +96,58 @@ pub(super) fn visible_ascii(text: &str) -> Result<String, String> {
         return Err("must be 1 to 256 visible ASCII characters without a colon".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// A secret that is shared with somebody else: long enough not to be guessed.
+pub(super) fn shared_secret(text: &str) -> Result<String, String> {
+    if text == super::MASK {
+        return Err("is the mask that `resthooks config` prints, not a secret".to_owned());
+    }
+    if !(32..=256).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("must be 32 to 256 visible ASCII characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The text of a file with keys, which are read to see that they can be.
+pub(super) fn key_text(
+    file: &str,
+    read: fn(&mut StaticKeys, &str) -> Result<(), Invalid>,
+) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{file} can't be read: {e}"))?;
+    read(&mut StaticKeys::default(), &text).map_err(|Invalid(wrong)| format!("{file} {wrong}"))?;
+    Ok(text)
+}
+
+/// The name of a header.
+pub(super) fn header(text: &str) -> Result<HeaderName, String> {
+    text.parse().map_err(|_| "must be the name of a header".to_owned())
+}
+
+/// A place in a JSON object.
+pub(super) fn field(text: &str) -> Result<FieldPath, String> {
+    text.parse().map_err(|Invalid(wrong)| wrong)
+}
+
+/// A name and the value that it is to have.
+pub(super) fn named_value<T>(text: &str, name: fn(&str) -> Result<T, String>) -> Result<(T, String), String> {
+    let (named, value) = text.rsplit_once('=').ok_or("must be a name, = and a value, such as role=admin")?;
+    if value.is_empty() {
+        return Err("must have a value behind its =".to_owned());
+    }
+    Ok((name(named)?, value.to_owned()))
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let wrong = || "must be an address or a network, such as 10.0.0.0/8".to_owned();
+    text.parse::<IpNet>().ok().or_else(single).ok_or_else(wrong)
+}
+
+/// A port.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "must be a port from 1 to 65535".to_owned())
 }
 
 /// The keys that secrets are sealed with. What was given is never repeated: it may be nearly a key.

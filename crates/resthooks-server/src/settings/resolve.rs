@@ -1,9 +1,11 @@
 //! Flags over variables over the file over the defaults.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Error, Given, Kind, MASK, Setting, Settings, TABLE, file, parse, store};
+use resthooks::deliver::http::{Identity, IdentityError};
+
+use super::{Error, Given, Kind, MASK, Setting, Settings, file, parse, store, table};
 
 /// Who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Value {
 pub(crate) struct Resolved {
     /// The values.
     pub settings: Settings,
-    /// Each setting of [`TABLE`], in its order.
+    /// Each setting of [`table()`], in its order.
     pub values: Vec<Value>,
 }
 
@@ -76,8 +78,7 @@ impl Resolved {
     /// # Errors
     /// The first setting that makes no sense, by name.
     pub(crate) fn load(given: &Given) -> Result<Self, Error> {
-        let mut values: Vec<Value> = TABLE
-            .iter()
+        let mut values: Vec<Value> = table()
             .map(|setting| Value {
                 setting,
                 values: setting.default.iter().map(ToString::to_string).collect(),
@@ -111,7 +112,7 @@ impl Resolved {
                 .collect();
             (!values.is_empty()).then_some(super::given::Entry { setting, values, source: Source::Flag })
         };
-        Self::load(&Given { config: None, entries: TABLE.iter().filter_map(entry).collect() })
+        Self::load(&Given { config: None, entries: table().filter_map(entry).collect() })
     }
 
     fn read(mut values: Vec<Value>) -> Result<Self, Error> {
@@ -161,7 +162,39 @@ impl Resolved {
             (None, Some(_)) => return Err(self.error("tls-key", "needs --tls-cert beside it".to_owned())),
             _ => {}
         }
-        Ok(())
+        match (&self.settings.client_cert, &self.settings.client_key) {
+            (Some(_), None) => {
+                return Err(self.error("client-cert", "needs --client-key beside it".to_owned()));
+            }
+            (None, Some(_)) => {
+                return Err(self.error("client-key", "needs --client-cert beside it".to_owned()));
+            }
+            _ => {}
+        }
+        self.settings.credentials.check().map_err(|(name, message)| self.error(name, message))
+    }
+
+    /// The certificate that targets are shown, if one is set. Not a part of [`Resolved::load`], as with
+    /// [`Resolved::check_tls`].
+    ///
+    /// # Errors
+    /// The setting whose file can't be used, by name.
+    pub(crate) fn client_identity(&self) -> Result<Option<Identity>, Error> {
+        let (Some(certificate), Some(key)) = (&self.settings.client_cert, &self.settings.client_key) else {
+            return Ok(None);
+        };
+        let read = |name: &str, path: &Path| {
+            std::fs::read(path)
+                .map_err(|e| self.error(name, format!("{} can't be read: {e}", path.display())))
+        };
+        let made = Identity::from_pem(&read("client-cert", certificate)?, &read("client-key", key)?);
+        made.map(Some).map_err(|wrong| match wrong {
+            IdentityError::Certificate(why) => {
+                self.error("client-cert", format!("{} {why}", certificate.display()))
+            }
+            IdentityError::Key(why) => self.error("client-key", format!("{} {why}", key.display())),
+            IdentityError::Mismatch => self.error("client-key", format!("{}: {wrong}", key.display())),
+        })
     }
 
     /// Sees whether the certificate and the key that a server needs can be used. Not a part of [`Resolved::load`]: other
