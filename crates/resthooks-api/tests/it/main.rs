@@ -22,9 +22,11 @@ mod subscription_lists;
 
 mod authentication;
 mod embedded;
+mod forward_auth;
 mod guard;
 mod isolation;
 mod jwt;
 mod refusals;
 mod routes;
 mod scopes;
+mod trusted_proxy;

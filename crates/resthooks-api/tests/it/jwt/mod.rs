@@ -4,4 +4,4 @@ mod attacks;
 mod good;
 mod mutated;
 mod remote;
-mod signer;
+pub(crate) mod signer;

@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 use crate::harness::{App, Client};
 
 /// When the tests' clock starts, in seconds.
-pub(super) const NOW: u64 = 1_767_323_045;
-pub(super) const ISSUER: &str = "https://issuer.example";
-pub(super) const AUDIENCE: &str = "hooks";
-pub(super) const SECRET: &[u8] = b"a secret of the tests that is long enough";
+pub(crate) const NOW: u64 = 1_767_323_045;
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const AUDIENCE: &str = "hooks";
+pub(crate) const SECRET: &[u8] = b"a secret of the tests that is long enough";
 
-pub(super) const RSA_PUBLIC: &str = include_str!("keys/rsa.pub.pem");
-pub(super) const P256_PUBLIC: &str = include_str!("keys/p256.pub.pem");
-pub(super) const ED25519_PUBLIC: &str = include_str!("keys/ed25519.pub.pem");
+pub(crate) const RSA_PUBLIC: &str = include_str!("keys/rsa.pub.pem");
+pub(crate) const P256_PUBLIC: &str = include_str!("keys/p256.pub.pem");
+pub(crate) const ED25519_PUBLIC: &str = include_str!("keys/ed25519.pub.pem");
 
 /// With what is signed.
 #[derive(Clone, Copy)]
-pub(super) enum By<'a> {
+pub(crate) enum By<'a> {
     Rsa,
     RsaPss,
     RsaOther,
@@ -75,24 +75,24 @@ impl By<'_> {
 }
 
 /// Signs these very texts.
-pub(super) fn signed(header: &str, claims: &str, by: By<'_>) -> String {
+pub(crate) fn signed(header: &str, claims: &str, by: By<'_>) -> String {
     let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(by.sign(text.as_bytes()));
     format!("{text}.{signature}")
 }
 
 /// A header with this algorithm.
-pub(super) fn header(algorithm: &str) -> String {
+pub(crate) fn header(algorithm: &str) -> String {
     json!({"alg": algorithm, "typ": "JWT"}).to_string()
 }
 
 /// Good claims.
-pub(super) fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "acme", "iat": NOW, "exp": NOW + 300})
 }
 
 /// Good claims but for one; without it, when it is null.
-pub(super) fn claims_with(name: &str, value: Value) -> String {
+pub(crate) fn claims_with(name: &str, value: Value) -> String {
     let mut claims = claims();
     match value {
         Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
@@ -102,12 +102,12 @@ pub(super) fn claims_with(name: &str, value: Value) -> String {
 }
 
 /// Good but for one claim, by RSA.
-pub(super) fn token_with(name: &str, value: Value) -> String {
+pub(crate) fn token_with(name: &str, value: Value) -> String {
     signed(&header("RS256"), &claims_with(name, value), By::Rsa)
 }
 
 /// The tests' rules, with keys of each kind.
-pub(super) fn options(app: &App) -> JwtOptions {
+pub(crate) fn options(app: &App) -> JwtOptions {
     let mut options = JwtOptions::new(Arc::new(app.clock.clone()));
     let mut keys = StaticKeys::default();
     for pem in [RSA_PUBLIC, P256_PUBLIC, ED25519_PUBLIC] {
@@ -121,13 +121,13 @@ pub(super) fn options(app: &App) -> JwtOptions {
 }
 
 /// An API that takes tokens by these rules.
-pub(super) fn taking(app: &App, options: JwtOptions) -> Router {
+pub(crate) fn taking(app: &App, options: JwtOptions) -> Router {
     let mut api = Options::default();
     api.credentials.jwt = Some(Arc::new(Jwt::new(options)));
     resthooks_api::router(app.hooks.clone(), api)
 }
 
 /// A caller with this token.
-pub(super) fn with(router: &Router, token: &str) -> Client {
+pub(crate) fn with(router: &Router, token: &str) -> Client {
     Client { router: router.clone(), authorization: Some(format!("Bearer {token}")) }
 }
