@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::http::{Client, Exchange};
+use super::mask::Mask;
 use super::payload::{self, Pieces};
 use super::sign;
 use crate::catalog::Catalog;
@@ -50,7 +51,7 @@ pub(crate) async fn attempt(
     let body = body(catalog, live, request.event);
     let headers = headers(live, &request, started_at, &body);
     let exchange = client.post(&live.prepared.target, headers, body.into()).await;
-    recorded(exchange, request.number, request.manual, started_at)
+    recorded(exchange, &live.prepared.mask, request.number, request.manual, started_at)
 }
 
 fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
@@ -118,8 +119,14 @@ fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -
     headers
 }
 
-/// An exchange as it is kept.
-pub(crate) fn recorded(exchange: Exchange, number: u32, manual: bool, started_at: Timestamp) -> Attempt {
+/// An exchange as it is kept: without the subscription's secrets.
+pub(crate) fn recorded(
+    exchange: Exchange,
+    mask: &Mask,
+    number: u32,
+    manual: bool,
+    started_at: Timestamp,
+) -> Attempt {
     let mut attempt = Attempt {
         number,
         started_at,
@@ -147,5 +154,6 @@ pub(crate) fn recorded(exchange: Exchange, number: u32, manual: bool, started_at
             attempt.error_detail = Some(failure.detail);
         }
     }
+    mask.apply(&mut attempt);
     attempt
 }

@@ -5,6 +5,7 @@
 mod attempt;
 pub mod guard;
 pub mod http;
+pub(crate) mod mask;
 pub(crate) mod payload;
 mod prepared;
 pub mod resolver;

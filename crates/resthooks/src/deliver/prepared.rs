@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::http::Target;
+use super::mask::Mask;
 use super::payload;
 use super::sign::{Key, keys_of};
-use crate::model::{EventPattern, Subscription};
+use crate::model::{EventPattern, Subscription, is_credential};
 
 /// Parsed target, keys, and the constant parts of headers and bodies.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Prepared {
     pub keys: Vec<Key>,
     /// The headers that are alike in every request.
     pub headers: HeaderMap,
+    /// What must not be kept of answers.
+    pub mask: Mask,
     ends: Vec<(EventPattern, Bytes)>,
 }
 
@@ -28,6 +31,7 @@ impl Prepared {
             target: Target::new(&subscription.target_url),
             keys: keys_of(subscription),
             headers: constant_headers(subscription),
+            mask: Mask::of(subscription),
             ends: subscription.events.iter().map(|pattern| (pattern.clone(), end(pattern))).collect(),
         }
     }
@@ -47,8 +51,10 @@ fn constant_headers(subscription: &Subscription) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &subscription.headers {
         // Checked when the subscription was written; what no longer passes is left out rather than sent crooked.
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
+        if let (Ok(key), Ok(mut shown)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            // Not printed, and not put into HTTP/2's table of headers.
+            shown.set_sensitive(is_credential(name, value));
+            headers.insert(key, shown);
         }
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -6,6 +6,7 @@
 mod account;
 mod attempt;
 mod audit;
+mod credential;
 mod delivery;
 mod duration;
 mod event;
@@ -26,6 +27,7 @@ mod timestamp;
 pub use account::AccountSettings;
 pub use attempt::{Attempt, ErrorClass};
 pub use audit::{Actor, AuditAction, AuditEntry};
+pub use credential::{is_answered_credential, is_credential};
 pub use delivery::{Delivery, DeliveryKey, DeliveryStatus};
 pub use duration::{format_duration, parse_duration};
 pub use event::{Event, EventSeq, Match, SequencedEvent};

@@ -16,8 +16,6 @@ use crate::model::{Attempt, HandshakeSecret, Intent};
 
 /// How much of an answer's body, and of its headers, is kept.
 const KEPT_BYTES: usize = 1024;
-/// What stands in the place of a secret.
-const MASK: &str = "***";
 
 /// What came of asking.
 #[derive(Debug, Clone)]
@@ -61,8 +59,9 @@ pub(super) async fn ask(core: &Core, live: &Live, round: &Round) -> Option<Asked
         }
     };
     core.stats.count_handshake(finding.outcome());
-    let mut attempt = recorded(exchange, 1, false, started_at);
-    shorten(&mut attempt, secret.expose());
+    let mask = live.prepared.mask.and(secret.expose());
+    let mut attempt = recorded(exchange, &mask, 1, false, started_at);
+    shorten(&mut attempt);
     Some(Asked { attempt, finding })
 }
 
@@ -75,46 +74,37 @@ fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     headers.insert(name, value);
 }
 
-/// Leaves of an answer what helps its owner, without what only its receiver may know.
-fn shorten(attempt: &mut Attempt, secret: &str) {
-    let masked = |text: &str| match secret.is_empty() {
-        true => text.to_owned(),
-        false => text.replace(secret, MASK),
-    };
+/// Leaves of an answer what helps its owner. Secrets are masked by then: none is cut in two here.
+fn shorten(attempt: &mut Attempt) {
     let mut room = KEPT_BYTES;
-    let kept = std::mem::take(&mut attempt.response_headers).into_iter().map(|(name, value)| {
-        // Also another one's: it may be somebody's.
-        let value = if echo::HOOK_SECRET == name.as_str() { MASK.to_owned() } else { masked(&value) };
-        (name, value)
-    });
-    attempt.response_headers = kept
-        .take_while(|(name, value)| {
-            let size = name.len() + value.len();
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        })
-        .collect();
-    let mut body = masked(&attempt.response_body);
+    let fits = |(name, value): &(String, String)| {
+        let size = name.len() + value.len();
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    };
+    attempt.response_headers =
+        std::mem::take(&mut attempt.response_headers).into_iter().take_while(fits).collect();
+    let body = &mut attempt.response_body;
     if body.len() > KEPT_BYTES {
         let end = (0..=KEPT_BYTES).rev().find(|end| body.is_char_boundary(*end)).unwrap_or(0);
         body.truncate(end);
         attempt.response_truncated = true;
     }
-    attempt.response_body = body;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::mask::Mask;
     use crate::model::Timestamp;
 
     const SECRET: &str = "0123456789abcdefghijklmnopqrstuv";
 
     fn shortened(headers: &[(&str, &str)], body: &str, secret: &str) -> Attempt {
         let exchange = super::super::finding::tests::exchange(200, headers, body);
-        let mut attempt = recorded(exchange, 1, false, Timestamp::EPOCH);
-        shorten(&mut attempt, secret);
+        let mut attempt = recorded(exchange, &Mask::default().and(secret), 1, false, Timestamp::EPOCH);
+        shorten(&mut attempt);
         attempt
     }
 
@@ -126,7 +116,7 @@ mod tests {
         let kept = serde_json::to_string(&attempt).unwrap();
         assert!(!kept.contains(SECRET) && !kept.contains("another"), "{kept}");
         assert_eq!(attempt.response_body, "<p>***</p>");
-        assert_eq!(attempt.response_headers[2].1, "a=***; b=***");
+        assert_eq!(attempt.response_headers[2].1, "a=***; b=***", "its name says nothing");
         assert_eq!(shortened(&[], "as it was", "").response_body, "as it was");
     }
 

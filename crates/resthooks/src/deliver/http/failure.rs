@@ -1,7 +1,7 @@
 //! Why there is no answer: a class to act on and a line to read.
 //!
 //! The one place where errors of the network, of TLS and of HTTP are given their class. Details name addresses and
-//! causes, never a header or a body.
+//! causes, never a header or a body, and nothing that a peer says in words of its own beyond its certificate's names.
 
 use std::error::Error;
 use std::io;
@@ -11,6 +11,9 @@ use std::time::Duration;
 use super::stream::AnswerTooLong;
 use crate::deliver::guard::Blocked;
 use crate::model::{ErrorClass, Invalid, format_duration};
+
+/// The longest line, in bytes: a certificate may have names without end.
+const LONGEST_DETAIL: usize = 512;
 
 /// Why a request got no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,13 @@ pub struct Failure {
 impl Failure {
     /// A failure with its line.
     pub fn new(class: ErrorClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into() }
+        let mut detail = detail.into();
+        if detail.len() > LONGEST_DETAIL {
+            let end = (0..=LONGEST_DETAIL).rev().find(|end| detail.is_char_boundary(*end)).unwrap_or(0);
+            detail.truncate(end);
+            detail.push('…');
+        }
+        Self { class, detail }
     }
 
     /// The time for `what` has passed.
@@ -139,7 +148,14 @@ impl Failure {
         }
         // What else we reset or left ourselves was the peer's breach of the protocol.
         let class = if error.is_remote() { ErrorClass::Reset } else { ErrorClass::InvalidResponse };
-        Self::new(class, format!("HTTP/2: {error}"))
+        // Not the error itself, which repeats what the peer says beside its reason: it may be what we have sent.
+        let what = if error.is_go_away() { "connection" } else { "stream" };
+        let whose = if error.is_remote() { "received" } else { "detected" };
+        let line = match error.reason() {
+            Some(reason) => format!("HTTP/2: {what} error {whose}: {reason}"),
+            None => format!("HTTP/2: {error}"),
+        };
+        Self::new(class, line)
     }
 }
 
