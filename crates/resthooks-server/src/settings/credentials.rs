@@ -22,8 +22,8 @@ pub(crate) struct CredentialSettings {
     pub jwt_secret: Option<Hidden>,
     /// PEM texts.
     pub jwt_keys: Vec<String>,
-    /// A JWK Set.
-    pub jwt_jwks: Option<String>,
+    /// A JWK Set, which may have secrets in it.
+    pub jwt_jwks: Option<Hidden>,
     pub jwt_jwks_url: Option<String>,
     pub jwt_issuers: Vec<String>,
     pub jwt_audiences: Vec<String>,
@@ -119,7 +119,8 @@ impl CredentialSettings {
         if self.forward_provider_header.is_some() && self.forward_provider_field.is_some() {
             return Err(("forward-auth-provider-field", both.to_owned()));
         }
-        Ok(())
+        let shown = ForwardAuth::check_headers(&self.forward_headers);
+        shown.map_err(|Invalid(wrong)| ("forward-auth-header", wrong))
     }
 
     /// Puts together what the API asks of. With a URL for keys, these are fetched from now on: within a Tokio runtime.

@@ -5,6 +5,7 @@
 mod broken;
 mod cli;
 mod crash;
+mod credentials;
 mod delivery;
 mod demo;
 mod disk;

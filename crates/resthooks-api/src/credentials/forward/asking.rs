@@ -81,19 +81,26 @@ struct Asking {
 }
 
 impl ForwardAuth {
+    /// Whether these headers can be shown to somebody.
+    ///
+    /// # Errors
+    /// When there is none, or one that is of a connection.
+    pub fn check_headers(names: &[HeaderName]) -> Result<(), Invalid> {
+        if names.is_empty() {
+            return Err(Invalid::new("must show at least one header"));
+        }
+        let wrong = names.iter().find(|name| crate::credentials::is_of_the_connection(name));
+        wrong.map_or(Ok(()), |name| {
+            Err(Invalid(format!("must not show {name}, which is the connection's own")))
+        })
+    }
+
     /// Asks nothing yet.
     ///
     /// # Errors
-    /// When a header can't be shown to anybody, or there is none.
+    /// As [`ForwardAuth::check_headers`].
     pub fn new(options: ForwardOptions) -> Result<Self, Invalid> {
-        if options.headers.is_empty() {
-            return Err(Invalid::new("must show at least one header"));
-        }
-        if let Some(wrong) =
-            options.headers.iter().find(|name| crate::credentials::is_of_the_connection(name))
-        {
-            return Err(Invalid(format!("must not show {wrong}, which is the connection's own")));
-        }
+        Self::check_headers(&options.headers)?;
         Ok(Self(Arc::new(Asking {
             options,
             kept: Cache::new(KEPT),

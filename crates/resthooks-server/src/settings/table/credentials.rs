@@ -43,7 +43,8 @@ pub(super) static ROWS: &[Setting] = &[
         &[],
         "A file with the keys that tokens are signed with, as a JWK Set",
         |s, v| {
-            s.credentials.jwt_jwks = v.first().map(|file| key_text(file, StaticKeys::add_jwks)).transpose()?;
+            let set = v.first().map(|file| key_text(file, StaticKeys::add_jwks)).transpose()?;
+            s.credentials.jwt_jwks = set.map(Hidden::from);
             Ok(())
         },
     ),
