@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 
 use resthooks::FieldError;
+use resthooks::model::is_credential;
 
 /// What is shown in place of a credential.
 const MASK: &str = "***";
-const TELLING: [&str; 8] =
-    ["auth", "token", "secret", "key", "password", "cookie", "credential", "signature"];
-
-fn carries_credentials(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    TELLING.iter().any(|part| name.contains(part))
-}
 
 /// Headers as they are shown.
 pub(super) fn masked(headers: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
-    let show = |name: &str, value| if carries_credentials(name) { MASK } else { value };
-    headers.iter().map(|(name, value)| (name.as_str(), show(name, value.as_str()))).collect()
+    let show = |name, value| if is_credential(name, value) { MASK } else { value };
+    headers.iter().map(|(name, value)| (name.as_str(), show(name.as_str(), value.as_str()))).collect()
 }
 
 /// Whether any of these headers is masked.
@@ -31,14 +25,15 @@ pub(super) fn unmasked(
     stored: Option<&BTreeMap<String, String>>,
     errors: &mut Vec<FieldError>,
 ) -> BTreeMap<String, String> {
-    for (name, value) in given.iter_mut().filter(|(name, value)| *value == MASK && carries_credentials(name))
-    {
+    for (name, value) in given.iter_mut().filter(|(_, value)| *value == MASK) {
         match stored.and_then(|stored| stored.get(name)) {
-            Some(kept) => kept.clone_into(value),
-            None => errors.push(FieldError::new(
+            Some(kept) if is_credential(name, kept) => kept.clone_into(value),
+            None if is_credential(name, MASK) => errors.push(FieldError::new(
                 format!("headers.{name}"),
                 "is *** but there is no stored value that this could stand for",
             )),
+            // Three asterisks, and meant.
+            _ => {}
         }
     }
     given
@@ -54,15 +49,34 @@ mod tests {
 
     #[test]
     fn credentials_are_masked_and_come_back() {
-        let stored = headers(&[("authorization", "Bearer x"), ("x-api-key", "k"), ("x-team", "red")]);
+        let stored = headers(&[
+            ("authorization", "Bearer x"),
+            ("x-api-key", "k"),
+            ("x-team", "red"),
+            ("x-upstream", "Basic dTpw"),
+        ]);
         let shown = masked(&stored);
         assert_eq!(shown["authorization"], "***");
         assert_eq!(shown["x-api-key"], "***");
         assert_eq!(shown["x-team"], "red");
-        let sent = headers(&[("authorization", "***"), ("x-api-key", "new"), ("x-team", "***")]);
+        assert_eq!(shown["x-upstream"], "***", "its value tells");
+        let sent = headers(&[
+            ("authorization", "***"),
+            ("x-api-key", "new"),
+            ("x-team", "***"),
+            ("x-upstream", "***"),
+            ("x-other", "***"),
+        ]);
         let mut errors = Vec::new();
         let kept = unmasked(sent.clone(), Some(&stored), &mut errors);
-        assert_eq!(kept, headers(&[("authorization", "Bearer x"), ("x-api-key", "new"), ("x-team", "***")]));
+        let expected = [
+            ("authorization", "Bearer x"),
+            ("x-api-key", "new"),
+            ("x-team", "***"),
+            ("x-upstream", "Basic dTpw"),
+            ("x-other", "***"),
+        ];
+        assert_eq!(kept, headers(&expected));
         assert!(errors.is_empty());
         unmasked(sent, None, &mut errors);
         assert_eq!(errors[0].field, "headers.authorization");

@@ -10,6 +10,7 @@ mod account;
 mod api_key;
 mod audit;
 mod delivery;
+mod echoing_target;
 mod event;
 mod event_batch;
 mod event_type;
