@@ -61,9 +61,14 @@ fn name_error(name: &str) -> Option<&'static str> {
     if name.is_empty() || !name.bytes().all(token) {
         return Some("must be a header name: letters, digits and !#$%&'*+-.^_`|~");
     }
-    let reserved =
-        RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    reserved.then_some("must not be set: it is reserved")
+    is_reserved(name).then_some("must not be set: it is reserved")
+}
+
+/// Gateways hand headers to programs as variables (RFC 3875 §4.1.18), in which `webhook_id` and `webhook.id` are as good
+/// as `webhook-id`: what would be taken for a reserved one is one.
+fn is_reserved(name: &str) -> bool {
+    let dashed: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    RESERVED.contains(&&*dashed) || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
 }
 
 fn value_error(value: &str) -> Option<&'static str> {
@@ -75,6 +80,8 @@ fn value_error(value: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::Error;
 
@@ -98,8 +105,25 @@ mod tests {
 
     #[test]
     fn refuses_reserved_names() {
-        let prefixed =
-            ["Content-Type", "content-length", "Proxy-Authorization", "webhook-id", "X-Hook-Signature"];
+        let prefixed = [
+            "Content-Type",
+            "content-length",
+            "Content-Encoding",
+            "Proxy-Authorization",
+            "proxy-connection",
+            "webhook-id",
+            "WebHook-Request-Origin",
+            "X-Hook-Signature",
+            "x-hook-secret",
+            "webhook_signature",
+            "Webhook.Id",
+            "X_Hook_Signature",
+            "x!hook~event",
+            "content_length",
+            "Transfer_Encoding",
+            "transfer.encoding",
+            "USER_AGENT",
+        ];
         for name in RESERVED.into_iter().chain(prefixed) {
             assert_eq!(judge(&[(name, "x")]).unwrap_err(), [format!("headers.{name}")]);
         }
@@ -115,6 +139,31 @@ mod tests {
         }
         let long = "x".repeat(5000);
         assert!(judge(&[(&format!("{long}é"), "x")]).unwrap_err().iter().all(|field| field.len() < 100));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn what_is_kept_can_be_sent_and_stands_in_the_way_of_nothing(
+            name in "(?i)(content|webhook|x-hook|host|te|x|proxy|connection)?[-_.]?[ -~]{0,12}|\\PC{0,6}",
+            value in "[ -~\t]{0,20}|\\PC{0,10}|[\r\n\0a: ]{0,10}",
+        ) {
+            let Ok(kept) = judge(&[(&name, &value)]) else { return Ok(()) };
+            let (kept, sent) = kept.first_key_value().unwrap();
+            prop_assert_eq!(kept, &name.to_ascii_lowercase());
+            prop_assert_eq!(sent, &value);
+            let header = http::HeaderName::from_bytes(kept.as_bytes()).unwrap();
+            prop_assert!(http::HeaderValue::from_str(sent).is_ok_and(|sent| sent == value));
+            prop_assert!(!sent.bytes().any(|b| b.is_ascii_control() && b != b'\t'));
+            let as_variable = header.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            for ours in ["content_", "webhook_", "x_hook_", "proxy_"] {
+                prop_assert!(!as_variable.starts_with(ours));
+            }
+            for ours in ["host", "connection", "te", "transfer_encoding", "user_agent", "keep_alive"] {
+                prop_assert_ne!(&as_variable, ours);
+            }
+        }
     }
 
     #[test]

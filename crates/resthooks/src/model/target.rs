@@ -116,7 +116,31 @@ impl<'de> Deserialize<'de> for TargetUrl {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn what_is_taken_is_normal_and_bare(
+            text in prop_oneof![
+                "\\PC{0,40}",
+                "(?i)https?:/{0,3}(\\PC{0,4}@)?[a-z0-9.%０-９\\[\\]:-]{0,24}(:[0-9]{0,6})?([/?#\\\\]\\PC{0,16})?",
+                "https://[\\x00-\\x7f]{0,24}",
+            ],
+        ) {
+            let Ok(target) = text.parse::<TargetUrl>() else { return Ok(()) };
+            prop_assert_eq!(target.as_str().parse::<TargetUrl>().unwrap(), target.clone(), "normal by now");
+            let url = target.url();
+            prop_assert!(matches!(url.scheme(), "http" | "https"));
+            prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
+            prop_assert!(url.host_str().is_some_and(|host| !host.is_empty()) && target.port() != 0);
+            prop_assert!(target.as_str().len() <= TargetUrl::MAX_LEN);
+            prop_assert!(target.as_str().bytes().all(|b| b.is_ascii_graphic()), "{}", target);
+        }
+    }
 
     #[test]
     fn normalises() {

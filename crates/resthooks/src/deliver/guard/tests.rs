@@ -1,5 +1,7 @@
 //! Every range at its first and last address and just outside it, every literal form, and what the allow-list allows.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn blocked(address: &str) -> Option<&'static str> {
@@ -298,4 +300,89 @@ fn allow_list_entries_are_read_and_shown() {
 fn what_is_blocked_says_why() {
     let blocked = Policy::default().check_address("169.254.169.254".parse().unwrap(), "x").unwrap_err();
     assert_eq!(blocked.to_string(), "169.254.169.254 is not a public address (link-local, 169.254.0.0/16)");
+}
+
+/// Hosts that somebody might write: names, addresses in every form, and what is made to look like them.
+fn host() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<u32>().prop_map(|n| n.to_string()),
+        any::<u32>().prop_map(|n| format!("0x{n:x}")),
+        any::<u32>().prop_map(|n| format!("0{n:o}")),
+        any::<[u8; 4]>().prop_map(|[a, b, c, d]| format!("0{a:o}.{b}.0x{c:X}.{d}")),
+        any::<[u8; 3]>().prop_map(|[a, b, c]| format!("{a}.{b}.{}", u16::from(c) * 200)),
+        any::<u32>().prop_map(|n| std::net::Ipv4Addr::from(n).to_string()),
+        any::<u128>().prop_map(|n| format!("[{}]", std::net::Ipv6Addr::from(n))),
+        any::<u32>().prop_map(|n| format!("[::ffff:{}]", std::net::Ipv4Addr::from(n))),
+        any::<u32>().prop_map(|n| format!("[64:ff9b::{}]", std::net::Ipv4Addr::from(n))),
+        any::<u64>().prop_map(|n| format!("[2002:{:x}:{:x}::]", n >> 48, (n >> 32) & 0xffff)),
+        (0_u8..=255).prop_map(|n| format!("１２７.0.0.{n}")),
+        "(localhost|LOCALHOST|a\\.internal|metadata|[a-z0-9.-]{1,20})\\.?",
+        "\\PC{1,12}",
+    ]
+}
+
+/// Special-purpose as the standard library knows them, which is less than we do.
+fn is_surely_special(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_broadcast()
+                || ip.is_documentation()
+                || ip.is_multicast()
+                || ip.is_unspecified()
+                || ip.octets()[0] == 0
+                || ip.octets()[0] >= 240
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+                || ip.to_ipv4().is_some()
+                || ip.segments()[0] == 0x2002
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn no_target_that_passes_has_a_special_address(
+        start in "https?://", host in host(), port in proptest::option::of(any::<u16>()), rest in "(/\\PC{0,10})?",
+    ) {
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let Ok(target) = format!("{start}{host}{port}{rest}").parse::<TargetUrl>() else { return Ok(()) };
+        let policy = Policy { allow_http: true, ..Policy::default() };
+        let literal: Option<IpAddr> = match target.host() {
+            Host::Domain(name) => {
+                prop_assert!(name.parse::<IpAddr>().is_err(), "{} is an address", name);
+                None
+            }
+            Host::Ipv4(ip) => Some(ip.into()),
+            Host::Ipv6(ip) => Some(ip.into()),
+        };
+        let verdict = policy.check_url(&target);
+        if let Some(address) = literal {
+            let blocked = policy.check_address(address, "").is_err();
+            prop_assert!(!is_surely_special(address) || blocked, "{}", address);
+            prop_assert!(!blocked || verdict.is_err(), "{}", target);
+        }
+        prop_assert!(!ports::is_refused(target.port()) || verdict.is_err(), "{}", target);
+    }
+
+    #[test]
+    fn an_address_is_judged_whatever_it_embeds(address in any::<u128>(), inner in any::<u32>()) {
+        let (v6, v4) = (std::net::Ipv6Addr::from(address), std::net::Ipv4Addr::from(inner));
+        let policy = Policy::default();
+        for address in [IpAddr::V6(v6), IpAddr::V4(v4)] {
+            prop_assert!(!is_surely_special(address) || policy.check_address(address, "x").is_err());
+        }
+        for mapped in [v4.to_ipv6_mapped(), v4.to_ipv6_compatible()] {
+            prop_assert!(policy.check_address(mapped.into(), "x").is_err());
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What came of one request: an answer, cut to what is kept, or a failure.
 
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::AsHeaderName;
 use http::header::RETRY_AFTER;
@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, response};
 
 use super::Failure;
 use super::limits::{HEADER_BYTES_KEPT, HEADERS_KEPT, body_read};
+use super::retry_after::retry_after;
 use crate::env::Clock;
-use crate::model::Timestamp;
 
 /// One request and what came of it.
 #[derive(Debug)]
@@ -115,51 +115,10 @@ fn text(bytes: Vec<u8>, truncated: bool) -> String {
     })
 }
 
-/// Seconds, or an HTTP date; a date that has passed asks for no wait. More than ten years is read as ten.
-fn retry_after(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
-    const MOST: Duration = Duration::from_secs(3650 * 86_400);
-    let value = value.to_str().ok()?.trim();
-    let asked = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        value.parse().map_or(MOST, Duration::from_secs)
-    } else {
-        let date = httpdate::parse_http_date(value).ok()?;
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
-        date.duration_since(now).unwrap_or_default()
-    };
-    Some(asked.min(MOST))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::limits::{BODY_BEYOND, BODY_KEPT};
     use super::*;
-
-    fn asked(value: &'static str) -> Option<Duration> {
-        let now = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
-        retry_after(&HeaderValue::from_static(value), now)
-    }
-
-    #[test]
-    fn retry_after_in_both_forms() {
-        for (value, seconds) in [
-            ("120", Some(120)),
-            (" 7 ", Some(7)),
-            ("0", Some(0)),
-            ("99999999999999999999", Some(315_360_000)),
-            ("Fri, 02 Jan 2026 03:06:05 GMT", Some(120)),
-            ("Fri, 02 Jan 2026 03:04:00 GMT", Some(0)),
-            ("Friday, 02-Jan-26 03:04:15 GMT", Some(10)),
-            ("Fri Jan  2 03:04:15 2026", Some(10)),
-            ("", None),
-            ("-5", None),
-            ("+5", None),
-            ("1.5", None),
-            ("soon", None),
-            ("120, 130", None),
-        ] {
-            assert_eq!(asked(value), seconds.map(Duration::from_secs), "{value:?}");
-        }
-    }
 
     #[test]
     fn bodies_are_cut_between_characters() {
