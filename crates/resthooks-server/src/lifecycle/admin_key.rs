@@ -1,6 +1,6 @@
 //! The provider's key at start: the one that the operator gave, or one that is made once.
 
-use resthooks::model::{ApiKey, KeyHash, KeyRole};
+use resthooks::model::{Actor, ApiKey, KeyHash, KeyRole};
 use resthooks::store::Page;
 use resthooks::{Error, Hooks, KeyRefused, NewKey};
 
@@ -9,6 +9,7 @@ use crate::settings::DEV_ADMIN_KEY;
 /// Makes the key that was given the provider's, in place of one that was given before; without one, makes one unless
 /// there is one. Answers a key that it made.
 pub(super) async fn ensure(hooks: &Hooks, given: Option<&str>) -> Result<Option<String>, Error> {
+    let hooks = &hooks.acting_as(Actor::command("serve"));
     // Everybody knows this key. A store that was tried out in development mode must not be open to all afterwards.
     if given != Some(DEV_ADMIN_KEY) && hooks.authenticate(DEV_ADMIN_KEY).is_ok() {
         let dev = KeyHash::of(DEV_ADMIN_KEY);

@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::hooks::{Hooks, List};
 use crate::model::{
-    AccountId, Actor, AuditAction, AuditEntry, AuditId, EventType, Subscription, SubscriptionStatus, Uid,
+    AccountId, Actor, AuditAction, AuditEntry, AuditId, EventType, Subscription, SubscriptionStatus,
 };
 use crate::store::{AuditFilter, Page};
 
@@ -39,17 +39,8 @@ impl Core {
         object: &dyn fmt::Display,
         account: Option<&AccountId>,
     ) -> AuditEntry {
-        let at = self.options.clock.now();
-        AuditEntry {
-            id: AuditId(Uid::new(at, self.options.random.u128())),
-            at,
-            actor: actor.clone(),
-            action,
-            object: object.to_string(),
-            account: account.cloned(),
-            changed: Vec::new(),
-            reason: None,
-        }
+        let (at, random) = (self.options.clock.now(), self.options.random.u128());
+        AuditEntry::new(at, random, actor.clone(), action, object, account.cloned())
     }
 
     /// The same of a subscription that its owner changed. Another secret is what such an entry is looked for.

@@ -64,7 +64,11 @@ impl KeyInput {
         Ok(Self { role, access, name: None, expires_at: None })
     }
 
-    fn check(&self, now: Timestamp) -> Result<(), Error> {
+    /// Whether a key can be made from this now.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name is too long or reserved, or the end has passed.
+    pub fn check(&self, now: Timestamp) -> Result<(), Error> {
         let mut findings = Findings::default();
         findings.check_text("name", self.name.as_deref(), MAX_KEY_NAME_BYTES);
         if self.name.as_deref() == Some(NewKey::GIVEN) {

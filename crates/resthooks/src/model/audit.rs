@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, AuditId, Invalid, Timestamp};
+use super::{AccountId, AuditId, Invalid, Timestamp, Uid};
 
 /// Who did something: a kind and, after a colon, which one, such as `key:key_01…`, `jwt:tenant-7`, `system`. Never a
 /// credential.
@@ -174,6 +174,20 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// What happened then; the random bits tell its id from others of the same moment.
+    #[must_use]
+    pub fn new(
+        at: Timestamp,
+        random: u128,
+        actor: Actor,
+        action: AuditAction,
+        object: &dyn fmt::Display,
+        account: Option<AccountId>,
+    ) -> Self {
+        let (id, object) = (AuditId(Uid::new(at, random)), object.to_string());
+        Self { id, at, actor, action, object, account, changed: Vec::new(), reason: None }
+    }
+
     /// With the names of the settings that were changed.
     #[must_use]
     pub fn changing(self, names: &[&str]) -> Self {

@@ -3,63 +3,16 @@
 //! On the store no engine is started: it would begin to send hooks.
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use resthooks::env::{Clock as _, Random, SystemClock, SystemRandom};
-use resthooks::limits::MAX_KEY_NAME_BYTES;
-use resthooks::model::{AccountId, ApiKey, KeyHash, KeyId, KeyRole, Uid};
+use resthooks::model::{AccountId, Actor, ApiKey, AuditAction, AuditEntry, KeyId};
+use resthooks::{KeyInput, NewKey};
 use serde_json::{Value, json};
 
+use super::shown::Shown;
 use crate::client::{Client, list, text};
 use crate::lifecycle::OpenStore;
 use crate::settings::Settings;
-
-/// A key as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    /// Its id.
-    pub id: String,
-    /// Whose it is; the provider's when absent.
-    pub account: Option<String>,
-    /// What it is for.
-    pub name: Option<String>,
-    /// When it was made.
-    pub created_at: String,
-}
-
-impl Key {
-    fn stored(key: &ApiKey) -> Self {
-        let account = match &key.role {
-            KeyRole::Provider => None,
-            KeyRole::Consumer(account) => Some(account.to_string()),
-        };
-        let created_at = key.created_at.to_string();
-        Self { id: key.id.to_string(), account, name: key.name.clone(), created_at }
-    }
-
-    fn answered(json: &Value) -> anyhow::Result<Self> {
-        let optional = |field: &str| json[field].as_str().map(str::to_owned);
-        Ok(Self {
-            id: text(json, "id")?.to_owned(),
-            account: optional("account"),
-            name: optional("name"),
-            created_at: text(json, "created_at")?.to_owned(),
-        })
-    }
-
-    /// As JSON, with the key itself when it has just been made.
-    pub(super) fn to_json(&self, key: Option<&str>) -> Value {
-        let Self { id, account, name, created_at } = self;
-        let role = if account.is_none() { "provider" } else { "consumer" };
-        let mut json =
-            json!({ "id": id, "role": role, "account": account, "name": name, "created_at": created_at });
-        if let (Some(key), Some(fields)) = (key, json.as_object_mut()) {
-            fields.insert("key".to_owned(), key.into());
-        }
-        json
-    }
-}
 
 /// Where keys are.
 #[derive(Debug)]
@@ -80,40 +33,35 @@ impl Keys {
     }
 
     /// Makes a key; itself too.
-    pub(super) async fn create(&self, role: KeyRole, name: Option<String>) -> anyhow::Result<(Key, String)> {
+    pub(super) async fn create(&self, input: KeyInput) -> anyhow::Result<(Shown, String)> {
+        let made = NewKey::make(input, SystemClock::default().now(), &SystemRandom)?;
         match self {
             Self::Server(client) => {
-                let body = match role {
-                    KeyRole::Provider => json!({ "role": "provider", "name": name }),
-                    KeyRole::Consumer(account) => json!({ "account": account, "name": name }),
-                };
+                // The server makes another one of the same form.
+                let ApiKey { role, name, expires_at, .. } = &made.stored;
+                let body = json!({
+                    "scopes": made.stored.scopes(), "account": role.account(), "name": name, "expires_at": expires_at,
+                });
                 let answer = client.ask(Method::POST, "/api-key/", Some(&body)).await?;
-                Ok((Key::answered(&answer)?, text(&answer, "key")?.to_owned()))
+                Ok((Shown::try_from(&answer)?, text(&answer, "key")?.to_owned()))
             }
             Self::Store(store) => {
-                if name.as_ref().is_some_and(|name| name.len() > MAX_KEY_NAME_BYTES) {
-                    bail!("--name: must be at most {MAX_KEY_NAME_BYTES} bytes");
-                }
-                let (stored, key) = generate(role, name);
-                store.store().insert_key(&stored, None).await?;
-                Ok((Key::stored(&stored), key))
+                let entry = audit(AuditAction::ApiKeyCreated, &made.stored);
+                store.store().insert_key(&made.stored, Some(&entry)).await?;
+                Ok((Shown::from(&made.stored), made.key))
             }
         }
     }
 
     /// All keys, or one account's, the newest first.
-    pub(super) async fn list(&self, account: Option<&AccountId>) -> anyhow::Result<Vec<Key>> {
+    pub(super) async fn list(&self, account: Option<&AccountId>) -> anyhow::Result<Vec<Shown>> {
         match self {
             Self::Server(client) => list_of_server(client, account).await,
             Self::Store(store) => {
                 let mut keys = store.store().snapshot().await?.keys;
-                keys.retain(|key| match (account, &key.role) {
-                    (None, _) => true,
-                    (Some(wanted), KeyRole::Consumer(account)) => wanted == account,
-                    (Some(_), KeyRole::Provider) => false,
-                });
+                keys.retain(|key| account.is_none() || key.role.account() == account);
                 keys.sort_by_key(|key| std::cmp::Reverse(key.id));
-                Ok(keys.iter().map(Key::stored).collect())
+                Ok(keys.iter().map(Shown::from).collect())
             }
         }
     }
@@ -125,7 +73,11 @@ impl Keys {
                 client.ask(Method::DELETE, &format!("/api-key/{id}/"), None).await?;
             }
             Self::Store(store) => {
-                if !store.store().delete_key(id, None).await? {
+                let store = store.store();
+                let keys = store.snapshot().await?.keys;
+                let Some(key) = keys.iter().find(|key| key.id == id) else { bail!("there is no key {id}") };
+                let entry = audit(AuditAction::ApiKeyRevoked, key);
+                if !store.delete_key(id, Some(&entry)).await? {
                     bail!("there is no key {id}");
                 }
             }
@@ -145,7 +97,7 @@ impl Keys {
     }
 }
 
-async fn list_of_server(client: &Client, account: Option<&AccountId>) -> anyhow::Result<Vec<Key>> {
+async fn list_of_server(client: &Client, account: Option<&AccountId>) -> anyhow::Result<Vec<Shown>> {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("limit", "250");
     query.extend_pairs(account.map(|account| ("account", account.as_str())));
@@ -160,7 +112,7 @@ async fn list_of_server(client: &Client, account: Option<&AccountId>) -> anyhow:
         let path = format!("/api-key/?{query}{}", after.unwrap_or_default());
         let page = client.ask(Method::GET, &path, None).await?;
         for item in list(&page, "data")? {
-            keys.push(Key::answered(item)?);
+            keys.push(Shown::try_from(item)?);
         }
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() {
@@ -169,25 +121,8 @@ async fn list_of_server(client: &Client, account: Option<&AccountId>) -> anyhow:
     }
 }
 
-/// A new key, as it is stored and itself.
-fn generate(role: KeyRole, name: Option<String>) -> (ApiKey, String) {
-    let random: &dyn Random = &SystemRandom;
-    let created_at = SystemClock::default().now();
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes);
-    let key = format!("rhk_{}", URL_SAFE_NO_PAD.encode(bytes));
-    let id = KeyId(Uid::new(created_at, random.u128()));
-    (
-        ApiKey {
-            id,
-            role,
-            name,
-            hash: KeyHash::of(&key),
-            created_at,
-            access: resthooks::model::Access::Full,
-            expires_at: None,
-            last_used_at: None,
-        },
-        key,
-    )
+/// What the trail says of a change that this command makes.
+fn audit(action: AuditAction, key: &ApiKey) -> AuditEntry {
+    let (at, random): (_, &dyn Random) = (SystemClock::default().now(), &SystemRandom);
+    AuditEntry::new(at, random.u128(), Actor::command("key"), action, &key.id, key.role.account().cloned())
 }

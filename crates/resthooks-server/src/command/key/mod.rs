@@ -1,20 +1,24 @@
 //! `resthooks key`: API keys, through the API of a running server or on the store.
 
 mod keys;
+mod shown;
 
 use clap::{Args, Subcommand};
-use resthooks::model::{AccountId, KeyId, KeyRole};
+use resthooks::env::{Clock as _, SystemClock};
+use resthooks::model::{AccountId, KeyId, KeyScope, Timestamp, parse_duration};
+use resthooks::{Error, KeyInput};
 
 use super::wait_for;
 use crate::failure::Failure;
 use crate::settings::{GivenStore, Resolved};
 use crate::terminal;
-use keys::{Key as Shown, Keys};
+use keys::Keys;
+use shown::Shown;
 
 /// The command's words.
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
-    /// Make a key: for one account, or the provider's own. It is shown once
+    /// Make a key: for one account, the provider's own, or one that may only emit or read. It is shown once
     Create(Create),
     /// List keys, the newest first; the keys themselves are not kept
     List(List),
@@ -40,11 +44,18 @@ struct Reach {
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// The account whose key it is: it sees and changes this account's things alone
-    #[arg(long, value_name = "ACCOUNT", required_unless_present = "provider")]
+    #[arg(long, value_name = "ACCOUNT", required_unless_present_any = ["provider", "scope"])]
     account: Option<AccountId>,
     /// A key of the provider's: it may do everything
-    #[arg(long, conflicts_with = "account")]
+    #[arg(long, conflicts_with_all = ["account", "scope"])]
     provider: bool,
+    /// What it may do: provider; consumer, with --account; or any of emit (only post events) and read (only read, and no
+    /// secrets), with --account or for all. May be repeated
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    scope: Vec<KeyScope>,
+    /// When it ends by itself: a time, such as 2027-01-31T00:00:00Z, or so long from now, such as 90d
+    #[arg(long, value_name = "TIME|DURATION", value_parser = end)]
+    expires: Option<Timestamp>,
     /// What it is for
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -96,22 +107,54 @@ impl Reach {
     }
 }
 
+/// When a key ends.
+fn end(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = Timestamp::parse(text) {
+        return Ok(at);
+    }
+    let wrong = || "must be a time, such as 2027-01-31T00:00:00Z, or a duration, such as 90d".to_owned();
+    let after = parse_duration(text).ok().filter(|after| !after.is_zero()).ok_or_else(wrong)?;
+    Ok(SystemClock::default().now().plus(after))
+}
+
+/// What is wrong with the words of a key, by the flag.
+fn named(error: Error) -> Failure {
+    let Error::Invalid(wrong) = error else { return Failure::Running(error.into()) };
+    let flag = |field: &str| match field {
+        "scopes" => "--scope".to_owned(),
+        "expires_at" => "--expires".to_owned(),
+        other => format!("--{other}"),
+    };
+    let lines: Vec<_> =
+        wrong.iter().map(|wrong| format!("{}: {}", flag(&wrong.field), wrong.message)).collect();
+    Failure::Usage(lines.join("; "))
+}
+
 impl Create {
+    fn input(&self) -> Result<KeyInput, Failure> {
+        let scopes = match (self.scope.as_slice(), self.provider) {
+            ([], true) => &[KeyScope::Provider][..],
+            ([], false) => &[KeyScope::Consumer],
+            (given, _) => given,
+        };
+        let input = KeyInput::scoped(scopes, self.account.clone()).map_err(named)?;
+        let input = KeyInput { name: self.name.clone(), expires_at: self.expires, ..input };
+        input.check(SystemClock::default().now()).map_err(named)?;
+        Ok(input)
+    }
+
     async fn run(self) -> Result<(), Failure> {
-        let role = self.account.map_or(KeyRole::Provider, KeyRole::Consumer);
+        let input = self.input()?;
         let keys = self.reach.open().await?;
-        let made = keys.create(role, self.name).await;
+        let made = keys.create(input).await;
         let (shown, key) = keys.close_after(made).await?;
         if self.reach.json {
             terminal::line(shown.to_json(Some(&key)));
             return Ok(());
         }
-        let rows = [("id", shown.id), ("account", shown.account.unwrap_or_else(|| "(provider)".to_owned()))];
-        let rows = rows.into_iter().chain(shown.name.map(|name| ("name", name)));
-        let rows: Vec<_> = rows
-            .chain([("key", format!("{key}   (shown this once: keep it)"))])
-            .map(|(label, value)| vec![label.to_owned(), value])
-            .collect();
+        let shown =
+            shown.labelled().into_iter().chain([("key", format!("{key}   (shown this once: keep it)"))]);
+        let rows: Vec<_> = shown.map(|(label, value)| vec![label.to_owned(), value]).collect();
         terminal::aligned(&rows).iter().for_each(terminal::line);
         Ok(())
     }
@@ -127,12 +170,8 @@ impl List {
             terminal::line(serde_json::Value::from(all));
             return Ok(());
         }
-        let head = ["ID", "ACCOUNT", "CREATED", "NAME"].map(str::to_owned).to_vec();
-        let row = |key: Shown| {
-            let account = key.account.unwrap_or_else(|| "(provider)".to_owned());
-            vec![key.id, account, key.created_at, key.name.unwrap_or_default()]
-        };
-        let rows: Vec<_> = std::iter::once(head).chain(listed.into_iter().map(row)).collect();
+        let head = Shown::HEAD.map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(head).chain(listed.into_iter().map(Shown::row)).collect();
         terminal::aligned(&rows).iter().for_each(terminal::line);
         Ok(())
     }
