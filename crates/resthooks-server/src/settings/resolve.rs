@@ -52,6 +52,8 @@ impl Value {
     fn toml(&self) -> String {
         let quote = |text: &String| toml::Value::String(text.clone()).to_string();
         match self.setting.kind {
+            Kind::List if self.setting.secret && self.values.is_empty() => "[]".to_owned(),
+            Kind::List if self.setting.secret => format!("[{}]", quote(&MASK.to_owned())),
             _ if self.setting.secret => quote(&MASK.to_owned()),
             _ if self.setting.has_password => quote(&store::masked(&self.values.concat())),
             Kind::List => format!("[{}]", self.values.iter().map(quote).collect::<Vec<_>>().join(", ")),
