@@ -84,4 +84,23 @@ mod tests {
         }
         assert_eq!(key(&format!("Bearer {}", "x".repeat(257))), None);
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever is shown is read, and what is read stands in it.
+        #[test]
+        fn anything_is_read(value in proptest::collection::vec(0_u8..=255, 0..80), scheme in "(Bearer|basic|BASIC)? ?") {
+            let value = [scheme.as_bytes(), &value].concat();
+            match Authorization::read(&value) {
+                Some(Authorization::Bearer(token)) => {
+                    proptest::prop_assert!(!token.is_empty());
+                    proptest::prop_assert!(value.windows(token.len()).any(|window| window == token.as_bytes()));
+                }
+                Some(Authorization::Basic(user)) => proptest::prop_assert!(!user.contains(':')),
+                Some(Authorization::None | Authorization::Other) => proptest::prop_assert!(false),
+                None => {}
+            }
+        }
+    }
 }

@@ -178,4 +178,30 @@ mod tests {
         let cut = Answer { truncated: true, ..answer(200, &[], r#"{"user":{"tenant":"acme"}}"#) };
         assert_eq!(told(by_field().judge(&cut)), "?");
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever is answered, only a 2xx admits, and to nothing but what it says.
+        #[test]
+        fn any_answer_is_judged(
+            status in 100_u16..600,
+            names in proptest::collection::vec("[ -~é]{0,12}", 0..3),
+            roles in proptest::collection::vec("admin|user|", 0..3),
+            body in "[\\[{]?(\"(account|user|x)\"[:,]?(\"[a-z ]{0,4}\"|[0-9.]{1,4}|null|true|\\{|\\}|,)?){0,5}[\\]}]?",
+        ) {
+            let roles = roles.iter().map(|role| ("x-role", role.as_str()));
+            let headers: Vec<_> = names.iter().map(|name| ("x-account", name.as_str())).chain(roles).collect();
+            let answer = answer(status, &headers, &body);
+            for reading in [by_header(), by_field()] {
+                let outcome = reading.judge(&answer);
+                let is_yes = matches!(outcome, Outcome::Admitted(_));
+                proptest::prop_assert!(!is_yes || (200..300).contains(&status));
+                proptest::prop_assert_eq!(matches!(outcome, Outcome::Refused), matches!(status, 401 | 403));
+            }
+            let by_header = told(by_header().judge(&answer));
+            let is_said = names.contains(&by_header);
+            proptest::prop_assert!(matches!(by_header.as_str(), "?" | "no" | "the provider") || is_said);
+        }
+    }
 }
