@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 /// The longest signature header that is read, in bytes.
 pub const MAX_HEADER_BYTES: usize = 4096;
 /// The most signatures in one. There are four at most in what is sent: two keys, two schemes.
-pub const MAX_SIGNATURES: usize = 16;
+pub const MAX_SIGNATURES: usize = 8;
 
 /// The signatures of one request that can be checked, by scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,6 +2,7 @@
 
 use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
+use subtle::ConstantTimeEq as _;
 
 use super::received::{Claim, Signed};
 use super::verdict::{Matched, Scheme};
@@ -44,22 +45,35 @@ impl<'a> Keys<'a> {
     fn scheme(&self, claim: &Claim<'_>, body: &[u8]) -> Option<Scheme> {
         match &claim.signed {
             Signed::Alone(signatures) => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose().as_bytes());
-                let fits = signatures.iter().any(|one| hmac::verify(&key, body, one).is_ok());
-                fits.then_some(Scheme::HookSignature)
+                let made = tag(self.secret.expose().as_bytes(), &[body]);
+                is_among(&made, signatures).then_some(Scheme::HookSignature)
             }
             Signed::Standard { id, timestamp, signatures } => {
-                let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
-                let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.key());
-                if signatures.v1.iter().any(|one| hmac::verify(&key, &message, one).is_ok()) {
+                let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+                if !signatures.v1.is_empty() && is_among(&tag(self.secret.key(), &parts), &signatures.v1) {
                     return Some(Scheme::V1);
                 }
+                if signatures.v1a.is_empty() {
+                    return None;
+                }
                 let public = UnparsedPublicKey::new(&ED25519, self.signing_key?.public_bytes());
+                let message = parts.concat();
                 let fits = signatures.v1a.iter().any(|one| public.verify(&message, one).is_ok());
                 fits.then_some(Scheme::V1a)
             }
         }
     }
+}
+
+/// HMAC-SHA256 over these parts: made once, however many signatures it is compared with.
+fn tag(key: &[u8], parts: &[&[u8]]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    parts.iter().for_each(|part| context.update(part));
+    context.sign()
+}
+
+fn is_among(made: &hmac::Tag, given: &[[u8; 32]]) -> bool {
+    given.iter().any(|one| bool::from(made.as_ref().ct_eq(one)))
 }
 
 /// The first of these keys that a claim about this body was made with.

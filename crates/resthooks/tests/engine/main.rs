@@ -15,4 +15,5 @@ mod rotation;
 mod schedule;
 mod target;
 mod timeouts;
+mod verify;
 mod world;

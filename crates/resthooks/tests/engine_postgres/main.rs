@@ -31,5 +31,7 @@ mod schedule;
 mod target;
 #[path = "../engine/timeouts.rs"]
 mod timeouts;
+#[path = "../engine/verify.rs"]
+mod verify;
 #[path = "../engine/world.rs"]
 mod world;

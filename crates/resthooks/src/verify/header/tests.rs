@@ -48,7 +48,7 @@ fn says_what_is_wrong() {
         (&hex[1..], place(1, "is not 64 hex digits")),
         (&format!("{hex}0"), place(1, "is not 64 hex digits")),
         (&format!("é{}", &hex[2..]), place(1, "is not 64 hex digits")),
-        (&vec![&hex[..]; MAX_SIGNATURES + 1].join(","), Broken::TooMany),
+        (&[&hex[..]; MAX_SIGNATURES + 1].join(","), Broken::TooMany),
     ] {
         assert_eq!(hook_signatures(header), Err(broken), "{header}");
     }
