@@ -35,6 +35,7 @@ mod event_type;
 mod node;
 mod ops;
 mod subscription;
+mod verify;
 
 // What is answered.
 mod answer;

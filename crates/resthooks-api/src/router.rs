@@ -13,7 +13,7 @@ use crate::api::{Api, Callers};
 use crate::options::Options;
 use crate::panic::CatchPanic;
 use crate::problem::Problem;
-use crate::{account, api_key, audit, delivery, event, event_type, guard, node, ops, subscription};
+use crate::{account, api_key, audit, delivery, event, event_type, guard, node, ops, subscription, verify};
 
 /// One path's handlers with their descriptions.
 pub(crate) type Routes = UtoipaMethodRouter<Arc<Api>>;
@@ -36,6 +36,7 @@ pub(crate) fn everything() -> Vec<Mounted> {
         event_type::routes(),
         event::routes(),
         delivery::routes(),
+        verify::routes(),
         api_key::routes(),
         account::routes(),
         audit::routes(),
@@ -73,7 +74,7 @@ pub fn router(hooks: Hooks, options: Options) -> Router {
 }
 
 /// The routes that an application offers to its own users, to be nested below its own API: event types (to read),
-/// subscriptions, events (to read) and deliveries.
+/// subscriptions, events (to read), deliveries, and the verification of hooks.
 ///
 /// They ask for no credentials: the application's own middleware finds out who asks and inserts a
 /// [`Caller`](crate::Caller) into the request's extensions. Without one the answer is 401.
@@ -101,8 +102,13 @@ pub fn router(hooks: Hooks, options: Options) -> Router {
 /// ```
 pub fn consumer_router(hooks: Hooks) -> Router {
     let api = Api::new(hooks, Options::default(), Callers::Embedder);
-    let resources =
-        [subscription::routes(), event_type::consumer_routes(), event::consumer_routes(), delivery::routes()];
+    let resources = [
+        subscription::routes(),
+        event_type::consumer_routes(),
+        event::consumer_routes(),
+        delivery::routes(),
+        verify::routes(),
+    ];
     let router = resources.into_iter().fold(Router::new(), |router, routes| mount(router, "", routes));
     router.layer(CatchPanic).with_state(api)
 }

@@ -18,13 +18,13 @@ use crate::problem::Problem;
 /// Takes a `T` from a request's body. All of `T`'s fields must be optional: which ones are missing is the handler's
 /// to say, together with what else is wrong.
 #[derive(Debug)]
-pub(crate) struct JsonBody<T>(pub T);
+pub(crate) struct JsonBody<T, const LIMIT: usize = MAX_BODY_BYTES>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Api>> for JsonBody<T> {
+impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<Arc<Api>> for JsonBody<T, LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
-        let bytes = receive_json(request, api).await?;
+        let bytes = receive_json(request, api, LIMIT).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -55,9 +55,9 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Api>> for OptionalJsonBody<T
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoFields {}
 
-async fn receive_json(request: Request, api: &Api) -> Result<Bytes, Problem> {
+async fn receive_json(request: Request, api: &Api, limit: usize) -> Result<Bytes, Problem> {
     json_only(MediaType::of(request.headers()))?;
-    let received = receive(request.into_body(), MAX_BODY_BYTES, api.options.body_timeout).await?;
+    let received = receive(request.into_body(), limit, api.options.body_timeout).await?;
     Ok(received.bytes)
 }
 

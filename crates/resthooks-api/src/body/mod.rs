@@ -20,5 +20,8 @@ use resthooks::limits::{MAX_BATCH_BYTES, MAX_DATA_BYTES};
 pub(crate) const MAX_EVENT_BODY_BYTES: usize = MAX_DATA_BYTES + 64 * 1024;
 /// The largest body of a batch of events.
 pub(crate) const MAX_BATCH_BODY_BYTES: usize = MAX_BATCH_BYTES;
+/// The largest body of a request that carries a hook as it was received: its body in base64, which may have become somewhat
+/// larger on its way.
+pub(crate) const MAX_HOOK_BODY_BYTES: usize = 3 * 1024 * 1024;
 /// The largest body of any other request.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;

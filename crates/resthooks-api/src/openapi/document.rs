@@ -17,10 +17,11 @@ const DESCRIPTION: &str = "Webhook subscriptions through the API itself, with si
 delivery. Every route answers with and without its trailing slash. Errors are `application/problem+json` with a \
 stable `code`; unknown fields and parameters are refused by name.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("subscription", "What is delivered where. A consumer manages its own, the provider any account's."),
     ("event-type", "What can be subscribed to. Read by all, written by the provider."),
     ("event", "What happened. Emitted by the provider, read by all."),
+    ("verify", "Why a receiver does not accept a hook."),
     ("delivery", "One event for one subscription, with every attempt that was made."),
     ("api-key", "What callers prove themselves with. For the provider alone."),
     ("account", "Whose things there are. For the provider alone."),

@@ -56,6 +56,8 @@ fn body_for(path: &str, account: Option<&str>) -> Option<Value> {
         json!({"target_url": "https://example.com/", "event": "victim.event"})
     } else if path.ends_with("/event/") {
         json!({"event": "victim.event", "data": 1})
+    } else if path.ends_with("/verify/") {
+        return Some(json!({"subscription": nobodys().subscription, "headers": {}, "body": ""}));
     } else if path.ends_with("/event-type/{name}/") {
         json!({})
     } else {

@@ -78,7 +78,7 @@ async fn every_promised_route_is_there() {
         GET /api/v1/event/{id}/delivery/
         GET /api/v1/delivery/ | GET /api/v1/delivery/{id}/ | POST /api/v1/delivery/{id}/retry/
         POST /api/v1/delivery/{id}/cancel/
-        GET /api/v1/audit/ | GET /api/v1/node/
+        POST /api/v1/verify/ | GET /api/v1/audit/ | GET /api/v1/node/
         GET /healthz | GET /readyz | GET /metrics | GET /openapi.json | GET /docs";
     let promised: BTreeSet<String> = promised.split(['\n', '|']).map(|r| r.trim().to_owned()).collect();
     let promised: BTreeSet<String> = promised.into_iter().filter(|r| !r.is_empty()).collect();

@@ -51,6 +51,7 @@ const TABLE: &[(&str, Who)] = &[
     ("GET /api/v1/delivery/{id}/", Who::All),
     ("POST /api/v1/delivery/{id}/retry/", Who::All),
     ("POST /api/v1/delivery/{id}/cancel/", Who::All),
+    ("POST /api/v1/verify/", Who::All),
     ("GET /api/v1/api-key/", Who::Provider),
     ("POST /api/v1/api-key/", Who::Provider),
     ("DELETE /api/v1/api-key/{id}/", Who::Provider),

@@ -47,3 +47,5 @@ mod signing;
 mod subscription;
 #[path = "../it/subscription_lists.rs"]
 mod subscription_lists;
+#[path = "../it/verify.rs"]
+mod verify;
