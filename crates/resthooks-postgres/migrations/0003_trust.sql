@@ -14,8 +14,12 @@ ALTER TABLE subscription ADD COLUMN sealed_with text COLLATE "C";
 CREATE INDEX subscription_by_sealing_key ON subscription (sealed_with, no);
 
 -- The ids of the keys without which a node must not work here: what is sealed with them could not be read.
+-- known_at: the highest node when the key became one of these: one above has it, since it would have been refused without.
+-- brought_at: the highest node that may seal with it: one above seals with another.
 CREATE TABLE sealing_key (
-    id text COLLATE "C" PRIMARY KEY
+    id text COLLATE "C" PRIMARY KEY,
+    known_at bigint NOT NULL,
+    brought_at bigint NOT NULL
 );
 
 -- Who changed what. id begins with the time. account: without a table behind it, since the trail outlives it.

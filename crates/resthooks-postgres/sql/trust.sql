@@ -12,12 +12,15 @@ $$;
 -- From now on something is sealed with this key; NULL is none.
 CREATE OR REPLACE FUNCTION note_sealing_key(of_id text) RETURNS void LANGUAGE sql AS
 $$
-    INSERT INTO sealing_key (id) SELECT of_id WHERE of_id IS NOT NULL ON CONFLICT DO NOTHING
+    INSERT INTO sealing_key (id, known_at, brought_at)
+    SELECT of_id, n.highest, n.highest FROM (SELECT coalesce(max(no), 0) AS highest FROM node) n
+    WHERE of_id IS NOT NULL ON CONFLICT DO NOTHING
 $$;
 
 -- Whether a node that seals with the first of these keys and opens with all of them may work here: NULL when it may, else
--- a key that it lacks. Of two that bring different keys to an empty store one is the first.
-CREATE OR REPLACE FUNCTION bring_sealing_keys(ids text[]) RETURNS text LANGUAGE plpgsql
+-- a key that it lacks. by_node: NULL for what is no node, or not yet. Of two that bring different keys to an empty store one
+-- is the first.
+CREATE OR REPLACE FUNCTION bring_sealing_keys(ids text[], by_node bigint) RETURNS text LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
 DECLARE
@@ -27,6 +30,7 @@ BEGIN
     SELECT min(k.id) INTO lacking FROM sealing_key k WHERE k.id <> ALL (ids);
     IF lacking IS NULL THEN
         PERFORM note_sealing_key(ids[1]);
+        UPDATE sealing_key SET brought_at = by_node WHERE id = ids[1] AND brought_at < by_node;
     END IF;
     RETURN lacking;
 END

@@ -39,5 +39,6 @@ mod value;
 mod vault;
 pub mod watch;
 
+pub use control::SealingKey;
 pub use options::Options;
 pub use store::PostgresStore;

@@ -125,6 +125,15 @@ impl PostgresStore {
         self.inner.database.close();
     }
 
+    /// The keys that secrets are sealed with, and which nodes may seal with them: to know whether all nodes can read what is
+    /// sealed anew, and whether a former key is needed no more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealing_keys(&self) -> Result<Vec<control::SealingKey>, Error> {
+        control::sealing(&self.inner.database).await
+    }
+
     /// For what the store's parts outside of its interface ask.
     pub(crate) fn database(&self) -> &Database {
         &self.inner.database

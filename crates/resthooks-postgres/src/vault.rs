@@ -34,7 +34,7 @@ pub(crate) async fn open(database: &Database, options: &Options) -> Result<Arc<V
         (None, Some(path)) => Arc::new(of_file(database, path).await?),
         (None, None) => return Err(none_given()),
     };
-    bring_keys(database, &vault).await?;
+    bring_keys(database, &vault, None).await?;
     Ok(vault)
 }
 

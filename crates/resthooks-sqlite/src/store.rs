@@ -90,6 +90,14 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
+    /// The ids of the keys that secrets are sealed with.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn sealing_keys(&self) -> Result<Vec<String>, Error> {
+        self.readers.ask(control::sealing_keys).await
+    }
+
     /// For what is asked of the store outside of its interface.
     pub(crate) const fn readers(&self) -> &Arc<Readers> {
         &self.readers

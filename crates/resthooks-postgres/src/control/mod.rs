@@ -16,7 +16,8 @@ pub(crate) use event_type::{delete_event_type, event_types_named, put_event_type
 pub(crate) use key::{
     COLUMNS as KEY_COLUMNS, delete_key, insert_key, key, key_id, keys_of, keys_with, touch_keys,
 };
-pub(crate) use sealing::{bring_keys, reseal, seal_clear, sealing_keys, unreadable};
+pub use sealing::SealingKey;
+pub(crate) use sealing::{bring_keys, reseal, seal_clear, sealing, sealing_keys, unreadable};
 pub(crate) use snapshot::{snapshot, standing};
 pub(crate) use subscription::{
     insert_subscription, list_subscriptions, live_subscriptions_of, subscription, subscriptions_by_no,

@@ -1,6 +1,6 @@
 //! Which keys the subscriptions' secrets are sealed with, and sealing them with another one.
 
-use resthooks::model::SubscriptionNo;
+use resthooks::model::{NodeNo, SubscriptionNo};
 use resthooks::seal::{SealError, Vault};
 use resthooks::store::Error;
 use resthooks::store::coding::{DocumentError, reseal_document};
@@ -42,11 +42,33 @@ pub(crate) async fn sealing_keys(database: &Database) -> Result<Vec<String>, Err
     rows.iter().map(|row| get(row, "id")).collect()
 }
 
+/// A key that is in use, and which nodes may seal with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealingKey {
+    /// Its id.
+    pub id: String,
+    /// Nodes with higher numbers have it.
+    pub known_at: NodeNo,
+    /// Nodes with higher numbers seal with another one.
+    pub brought_at: NodeNo,
+}
+
+/// All keys that are in use.
+pub(crate) async fn sealing(database: &Database) -> Result<Vec<SealingKey>, Error> {
+    let rows = database.read("SELECT id, known_at, brought_at FROM @.sealing_key ORDER BY id", &[]).await?;
+    let read = |row| {
+        let (known_at, brought_at) = (NodeNo(get(row, "known_at")?), NodeNo(get(row, "brought_at")?));
+        Ok(SealingKey { id: get(row, "id")?, known_at, brought_at })
+    };
+    rows.iter().map(read).collect()
+}
+
 /// Refuses a vault that lacks a key that is in use; then its first one is.
-pub(crate) async fn bring_keys(database: &Database, vault: &Vault) -> Result<(), Error> {
+pub(crate) async fn bring_keys(database: &Database, vault: &Vault, by: Option<NodeNo>) -> Result<(), Error> {
     let ids: Vec<&str> = vault.ids().collect();
-    let ask = "SELECT @.bring_sealing_keys($1) AS lacking";
-    let rows = database.repeat(Way::Any, ask, &[(&ids, Type::TEXT_ARRAY)]).await?;
+    let ask = "SELECT @.bring_sealing_keys($1, $2) AS lacking";
+    let by = by.map(|node| node.0);
+    let rows = database.repeat(Way::Any, ask, &[(&ids, Type::TEXT_ARRAY), (&by, Type::INT8)]).await?;
     match rows.first().map_or(Ok(None), |row| get::<Option<&str>>(row, "lacking"))? {
         None => Ok(()),
         Some(id) => Err(lacking(id)),

@@ -7,6 +7,7 @@ use resthooks::store::{Backlog, Error, Inherited, Joined, NewNode, Renewed};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use crate::control::bring_keys;
 use crate::database::{Database, Way};
 use crate::event_row::{count, get, time, time_or_none};
 use crate::failure::corrupt;
@@ -43,6 +44,12 @@ pub(crate) async fn join(inner: &Inner, new: &NewNode) -> Result<Joined, Error> 
         inner.database.repeat(Way::Any, "SELECT * FROM @.join_node($1, $2, $3, $4)", &parameters).await?;
     let row = rows.first().ok_or_else(|| corrupt("a node's number"))?;
     let (node, last) = (NodeNo(get(row, "no")?), get(row, "last")?);
+    // Again, now that it is a node: what came into use since the store was opened it must have, too, and from its number it
+    // can be told that it has.
+    if let Err(error) = bring_keys(&inner.database, &inner.vault, Some(node)).await {
+        leave(&inner.database, node).await?;
+        return Err(error);
+    }
     inner.numbers.begin(node, get(row, "slot")?, last);
     let kept = if new.registers_types { "auto" } else { "strict" };
     compare_clocks(inner).await?;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use resthooks::model::KeyHash;
+use resthooks::model::{KeyHash, NodeNo, NodeStatus};
 use resthooks::store::transfer::{Cursor, Item, Transfer as _};
-use resthooks::store::{Change, Control as _, Error, Nodes as _, Store};
+use resthooks::store::{Change, Control as _, Error, NewNode, Nodes as _, Store};
 use resthooks_postgres::{Options, PostgresStore};
 use resthooks_store_test::lab::{secret_key, vault};
 use tokio_postgres::Client;
@@ -230,4 +230,52 @@ async fn a_long_trail_is_read_along_its_indexes() {
     let filter = resthooks::store::AuditFilter { account: "a7".parse().ok(), ..Default::default() };
     let page = resthooks::store::Page { after: None, limit: 100 };
     assert_eq!(store.list_audit(&filter, page).await.unwrap().len(), 100);
+}
+
+/// Which nodes have a key, and which may seal with it, can be told by their numbers: of those that came before it was known, of
+/// those that came with it as their first, and of one that it was kept from.
+#[tokio::test]
+async fn who_has_and_who_seals_with_a_key_is_known() {
+    let schema = Schema::new();
+    let open = async |keys: &[u64]| {
+        let options = Options { vault: Some(vault(keys)), ..schema.options() };
+        PostgresStore::open(&url(), options).await.unwrap()
+    };
+    let join = async |store: &PostgresStore| {
+        let new = NewNode {
+            name: String::new(),
+            version: String::new(),
+            started_at: resthooks::model::Timestamp::from_millis(0),
+            lease: std::time::Duration::from_secs(60),
+            registers_types: true,
+        };
+        store.join(&new).await.map(|joined| joined.node)
+    };
+    let known = async |store: &PostgresStore, key: u64| {
+        let all = store.sealing_keys().await.unwrap();
+        let one = all.into_iter().find(|one| one.id == secret_key(key).id()).unwrap();
+        (one.known_at, one.brought_at)
+    };
+    let store = open(&[1]).await;
+    let first = join(&store).await.unwrap();
+    assert_eq!(known(&store, 1).await, (NodeNo(0), first));
+    // It was opened before the second key came into use, and must not become a node after.
+    let late = open(&[1]).await;
+    let ready = open(&[1, 2]).await;
+    let opened = open(&[2, 1]).await;
+    assert_eq!(known(&store, 2).await, (first, first));
+    let second = join(&opened).await.unwrap();
+    assert_eq!(known(&store, 2).await, (first, second));
+    let Err(Error::Unusable(why)) = join(&late).await else { panic!("it lacks a key") };
+    assert!(why.contains(&secret_key(2).id()), "{why}");
+    assert_eq!(store.nodes().await.unwrap().iter().filter(|node| node.status == NodeStatus::Live).count(), 2);
+    let third = join(&ready).await.unwrap();
+    assert_eq!(
+        known(&store, 1).await,
+        (NodeNo(0), third),
+        "the one with the keys the other way round seals with the former"
+    );
+    // What is no node says nothing of nodes.
+    open(&[1, 2]).await;
+    assert_eq!((known(&store, 1).await.1, known(&store, 2).await), (third, (first, second)));
 }
