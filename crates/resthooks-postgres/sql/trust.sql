@@ -9,7 +9,7 @@ $$
     ON CONFLICT DO NOTHING
 $$;
 
--- From now on something is sealed with this key; NULL is none.
+-- From now on something is sealed with this key; NULL is none. By whichever node.
 CREATE OR REPLACE FUNCTION note_sealing_key(of_id text) RETURNS void LANGUAGE sql AS
 $$
     INSERT INTO sealing_key (id, known_at, brought_at)
@@ -18,8 +18,8 @@ $$
 $$;
 
 -- Whether a node that seals with the first of these keys and opens with all of them may work here: NULL when it may, else
--- a key that it lacks. by_node: NULL for what is no node, or not yet. Of two that bring different keys to an empty store one
--- is the first.
+-- a key that it lacks. by_node: 0 for what is no node and will seal, NULL for what may seal nothing: the first key is not in
+-- use by that, unless it is the store's very first. Of two that bring different keys to an empty store one is the first.
 CREATE OR REPLACE FUNCTION bring_sealing_keys(ids text[], by_node bigint) RETURNS text LANGUAGE plpgsql
 SET search_path FROM CURRENT AS
 $$
@@ -28,9 +28,11 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_class(), -1);
     SELECT min(k.id) INTO lacking FROM sealing_key k WHERE k.id <> ALL (ids);
-    IF lacking IS NULL THEN
-        PERFORM note_sealing_key(ids[1]);
-        UPDATE sealing_key SET brought_at = by_node WHERE id = ids[1] AND brought_at < by_node;
+    IF lacking IS NULL AND (by_node IS NOT NULL OR NOT EXISTS (SELECT FROM sealing_key)) THEN
+        INSERT INTO sealing_key AS k (id, known_at, brought_at)
+        SELECT ids[1], coalesce(max(n.no), 0), coalesce(by_node, 0)
+        FROM node n WHERE n.no IS DISTINCT FROM by_node
+        ON CONFLICT (id) DO UPDATE SET brought_at = excluded.brought_at WHERE k.brought_at < excluded.brought_at;
     END IF;
     RETURN lacking;
 END

@@ -134,6 +134,15 @@ impl PostgresStore {
         control::sealing(&self.inner.database).await
     }
 
+    /// From now on the key that seals is one of those in use, which every node must have that joins: said before anything is
+    /// sealed with it, so that it is known which nodes were there already.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a key that is in use was not given.
+    pub async fn bring_key(&self) -> Result<(), Error> {
+        control::bring_keys(&self.inner.database, &self.inner.vault, Some(NodeNo(0))).await
+    }
+
     /// For what the store's parts outside of its interface ask.
     pub(crate) fn database(&self) -> &Database {
         &self.inner.database

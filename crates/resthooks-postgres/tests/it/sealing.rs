@@ -263,7 +263,9 @@ async fn who_has_and_who_seals_with_a_key_is_known() {
     let late = open(&[1]).await;
     let ready = open(&[1, 2]).await;
     let opened = open(&[2, 1]).await;
-    assert_eq!(known(&store, 2).await, (first, first));
+    assert_eq!(store.sealing_keys().await.unwrap().len(), 1, "who opens it alone has sealed nothing");
+    opened.bring_key().await.unwrap();
+    assert_eq!(known(&store, 2).await, (first, NodeNo(0)));
     let second = join(&opened).await.unwrap();
     assert_eq!(known(&store, 2).await, (first, second));
     let Err(Error::Unusable(why)) = join(&late).await else { panic!("it lacks a key") };
@@ -276,6 +278,7 @@ async fn who_has_and_who_seals_with_a_key_is_known() {
         "the one with the keys the other way round seals with the former"
     );
     // What is no node says nothing of nodes.
-    open(&[1, 2]).await;
+    open(&[1, 2]).await.bring_key().await.unwrap();
+    open(&[2, 1]).await.bring_key().await.unwrap();
     assert_eq!((known(&store, 1).await.1, known(&store, 2).await), (third, (first, second)));
 }
