@@ -20,5 +20,6 @@ mod running;
 mod serve;
 mod shutdown;
 mod signature;
+mod slow;
 #[expect(dead_code, reason = "some of it serves the tests on a database alone")]
 mod support;

@@ -1,11 +1,14 @@
 //! A plain client of the HTTP API.
 
 use std::io::{self, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use serde_json::Value;
 
+use super::line::Line;
 use super::wire::Message;
 
 /// No answer takes longer than this, but one that is never to come.
@@ -17,7 +20,8 @@ pub(crate) struct Api {
     address: SocketAddr,
     /// Another key than the admin's.
     key: Option<String>,
-    connection: Option<BufReader<TcpStream>>,
+    tls: Option<Arc<ClientConfig>>,
+    connection: Option<BufReader<Line>>,
 }
 
 /// An answer.
@@ -54,7 +58,12 @@ impl Answer {
 
 impl Api {
     pub(crate) const fn new(address: SocketAddr) -> Self {
-        Self { address, key: None, connection: None }
+        Self { address, key: None, tls: None, connection: None }
+    }
+
+    /// A caller who speaks TLS.
+    pub(crate) const fn within_tls(address: SocketAddr, tls: Arc<ClientConfig>) -> Self {
+        Self { address, key: None, tls: Some(tls), connection: None }
     }
 
     /// A caller with this key.
@@ -107,6 +116,7 @@ impl Api {
         request.extend_from_slice(body.unwrap_or_default());
         let connection = self.connection()?;
         connection.get_mut().write_all(&request)?;
+        connection.get_mut().flush()?;
         let message = Message::read(connection)?;
         let message = message.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let status = message.first.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -115,16 +125,10 @@ impl Api {
         Ok(Answer { status, json, message })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the test's side of the connection")]
-    fn connection(&mut self) -> io::Result<&mut BufReader<TcpStream>> {
+    fn connection(&mut self) -> io::Result<&mut BufReader<Line>> {
         let stream = match self.connection.take() {
             Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect(self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                BufReader::new(stream)
-            }
+            None => BufReader::new(Line::connect(self.address, self.tls.as_ref(), PATIENCE)?),
         };
         Ok(self.connection.insert(stream))
     }

@@ -123,8 +123,8 @@ impl Server {
             return Err(format!("the server has ended: {status}\n{}", self.log.text()));
         }
         let out = self.out.text();
-        let found = out.lines().find_map(|line| line.strip_prefix("listening on http://"));
-        let address = found.and_then(|address| address.trim().parse().ok());
+        let found = out.lines().find_map(|line| line.strip_prefix("listening on "));
+        let address = found.and_then(|url| url.split_once("://")?.1.trim().parse().ok());
         self.address = address;
         address.ok_or_else(|| format!("the server does not listen yet; so far it said: {out}"))
     }
