@@ -8,6 +8,7 @@ mod key;
 mod listen;
 mod migrate;
 mod nodes;
+mod rotate;
 mod serve;
 mod transfer;
 mod watch;
@@ -53,6 +54,8 @@ enum Command {
     Unwatch(watch::Unwatch),
     /// Show the tables that are watched
     Watched(watch::Watched),
+    /// Seal the secrets of a store with another key
+    RotateSecretKey(rotate::Rotate),
     /// Write everything that a store holds into a file
     Export(transfer::Export),
     /// Add what an export holds to a store
@@ -87,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Nodes(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Listen(command) => command.run(),
+        Command::RotateSecretKey(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Watch(command) => command.run(),

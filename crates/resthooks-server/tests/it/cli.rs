@@ -41,7 +41,9 @@ fn refused(dir: &Path, code: i32, words: &[&str], variables: &[(&str, &str)]) ->
 fn help_is_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let all = printed(dir.path(), &["--help"], &[]);
-    for command in ["serve", "config", "demo", "key", "nodes", "migrate", "listen", "completions"] {
+    for command in
+        ["serve", "config", "demo", "key", "nodes", "migrate", "listen", "rotate-secret-key", "completions"]
+    {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = printed(dir.path(), &[command, "--help"], &[]);
         assert!(help.contains("Usage: resthooks"), "{help}");

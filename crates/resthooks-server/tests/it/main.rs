@@ -16,6 +16,7 @@ mod keys;
 mod pause;
 mod place;
 mod readme;
+mod rotate;
 mod running;
 mod serve;
 mod shutdown;

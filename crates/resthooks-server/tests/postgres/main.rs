@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests panic where something is wrong")]
 
 mod commands;
+mod live_rotation;
 mod place;
 mod watching;
 
@@ -25,6 +26,8 @@ mod keys;
 mod pause;
 #[path = "../it/readme.rs"]
 mod readme;
+#[path = "../it/rotate.rs"]
+mod rotate;
 #[path = "../it/running.rs"]
 mod running;
 #[path = "../it/serve.rs"]
