@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use clap::Args;
 use http::StatusCode;
 use resthooks::env::{Clock as _, SystemClock};
-use resthooks::model::Secret;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -25,9 +24,17 @@ pub(super) struct Listen {
     /// Where to listen: an address and a port; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
-    /// The subscription's secret (whsec_…), to verify signatures with; hooks that fail are answered 401
-    #[arg(long, value_name = "SECRET", env = "RESTHOOKS_SECRET", hide_env_values = true)]
-    secret: Option<Secret>,
+    /// The subscription's secret (whsec_…), or its public key (whpk_…), to verify signatures with; hooks that fail are answered
+    /// 401. Of several, one that fits is enough
+    // Not parsed by clap, which would repeat what it can't read.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "RESTHOOKS_SECRET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    secret: Vec<String>,
     /// The status that hooks are answered with
     #[arg(long, value_name = "CODE", default_value = "200", value_parser = parse_status)]
     status: StatusCode,
@@ -42,7 +49,12 @@ fn parse_status(text: &str) -> Result<StatusCode, String> {
 }
 
 impl Listen {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(mut self) -> Result<(), Failure> {
+        // A variable that is set to nothing gives none.
+        self.secret.retain(|secret| !secret.is_empty());
+        for secret in &self.secret {
+            receiver::check_secret(secret).map_err(|wrong| Failure::Usage(format!("--secret: {wrong}")))?;
+        }
         wait_for(self.listen())
     }
 
@@ -51,8 +63,10 @@ impl Listen {
         let bound = TcpListener::bind(self.listen).await;
         let listener = bound.with_context(|| format!("--listen: can't listen on {}", self.listen))?;
         terminal::line(format_args!("waiting for hooks on http://{}/", listener.local_addr()?));
-        if self.secret.is_none() {
-            terminal::line("signatures are not verified: give the subscription's secret with --secret");
+        if self.secret.is_empty() {
+            terminal::line(
+                "signatures are not verified: give the subscription's secret or public key with --secret",
+            );
         }
         let enough = Arc::new(Notify::new());
         let received = AtomicU64::new(0);
@@ -77,14 +91,14 @@ impl Listen {
 
     /// Prints a hook and says what it is answered with.
     fn take(&self, hook: &Hook, screen: Screen, clock: &SystemClock) -> StatusCode {
-        let (verdict, status) = match &self.secret {
+        let verify = |secret: &String| receiver::verify(&hook.headers, &hook.body, secret, clock.now());
+        let verified = self.secret.iter().map(verify).reduce(|one, other| one.or(other));
+        let (verdict, status) = match verified {
             None => (screen.paint(Colour::Yellow, "signature not verified"), self.status),
-            Some(secret) => match receiver::verify(&hook.headers, &hook.body, secret.expose(), clock.now()) {
-                Ok(()) => (screen.paint(Colour::Green, "signature verified"), self.status),
-                Err(why) => {
-                    (screen.paint(Colour::Red, format_args!("refused: it {why}")), StatusCode::UNAUTHORIZED)
-                }
-            },
+            Some(Ok(())) => (screen.paint(Colour::Green, "signature verified"), self.status),
+            Some(Err(why)) => {
+                (screen.paint(Colour::Red, format_args!("refused: it {why}")), StatusCode::UNAUTHORIZED)
+            }
         };
         let body = match serde_json::from_slice::<Value>(&hook.body) {
             Ok(json) => format!("{json:#}"),

@@ -8,4 +8,4 @@ mod server;
 mod verify;
 
 pub(crate) use server::{Hook, receive};
-pub(crate) use verify::verify;
+pub(crate) use verify::{check_secret, verify};
