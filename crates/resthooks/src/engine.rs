@@ -101,6 +101,7 @@ impl Hooks {
         let mut snapshot = core.stats.snapshot();
         snapshot.live_nodes = core.live_nodes.load(Ordering::Relaxed) as u64;
         snapshot.subscriptions = core.index.len() as u64;
+        snapshot.pending = core.index.pending() as u64;
         snapshot.in_flight = counts.in_flight as u64;
         snapshot.queued = counts.queued as u64;
         snapshot.queued_bytes = counts.queued_bytes as u64;

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::control::Agenda;
 use crate::deliver::Prepared;
-use crate::model::{AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo};
+use crate::model::{
+    AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
+};
 use crate::store::Shift;
 
 /// A subscription in memory, with what sending to it needs.
@@ -49,6 +51,8 @@ struct Account {
 struct Maps {
     live: HashMap<SubscriptionNo, Arc<Live>>,
     accounts: HashMap<AccountId, Account>,
+    /// Of the live ones, those whose targets have not confirmed.
+    pending: usize,
 }
 
 /// All subscriptions that have not ended.
@@ -79,6 +83,7 @@ impl Index {
         let former = maps.live.remove(&no);
         if let Some(former) = &former {
             maps.unlist(&former.subscription);
+            maps.pending -= usize::from(former.subscription.status == SubscriptionStatus::Pending);
         }
         if subscription.status.is_ended() {
             return;
@@ -90,6 +95,7 @@ impl Index {
             }
         };
         maps.list(&subscription);
+        maps.pending += usize::from(subscription.status == SubscriptionStatus::Pending);
         let prepared = Prepared::new(&subscription);
         maps.live.insert(no, Arc::new(Live { subscription, prepared, counters }));
     }
@@ -115,6 +121,11 @@ impl Index {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.maps.read().unwrap_or_else(PoisonError::into_inner).live.len()
+    }
+
+    /// How many of them have yet to be confirmed by their targets.
+    pub(crate) fn pending(&self) -> usize {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).pending
     }
 
     /// What an event matches, ascending by number, each with its subscription's next sequence number.

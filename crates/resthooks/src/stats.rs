@@ -130,6 +130,8 @@ pub struct Snapshot {
     pub attempt_time: HistogramSnapshot,
     /// Subscriptions that have not ended, now.
     pub subscriptions: u64,
+    /// Of these, the ones whose targets have yet to confirm, now.
+    pub pending: u64,
     /// Requests in flight, now.
     pub in_flight: u64,
     /// Deliveries that wait in memory, now.
@@ -185,6 +187,7 @@ impl Stats {
             commit_time: self.commit_time.snapshot(),
             attempt_time: self.attempt_time.snapshot(),
             subscriptions: 0,
+            pending: 0,
             in_flight: 0,
             queued: 0,
             queued_bytes: 0,

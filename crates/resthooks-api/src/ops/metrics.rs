@@ -121,6 +121,7 @@ fn store(page: &mut Page, stats: &Snapshot) {
 
 fn now(page: &mut Page, stats: &Snapshot) {
     page.gauge("subscriptions", "Subscriptions that have not ended.", stats.subscriptions);
+    page.gauge("subscriptions_pending", "Subscriptions whose targets have yet to confirm.", stats.pending);
     page.gauge("requests_in_flight", "Requests to targets in flight.", stats.in_flight);
     page.gauge("deliveries_queued", "Deliveries that wait in memory.", stats.queued);
     page.gauge("deliveries_queued_bytes", "Bytes of the events that wait in memory.", stats.queued_bytes);

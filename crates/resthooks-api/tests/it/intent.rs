@@ -1,5 +1,7 @@
 //! `intent` of a subscription and of an account, `activate/` and `handshake/`.
 
+use std::time::Duration;
+
 use http::Method;
 use resthooks::model::{AccountSettings, Intent};
 use serde_json::{Value, json};
@@ -133,4 +135,38 @@ async fn an_account_is_set_before_and_while_it_holds_anything() {
     provider.delete("/api/v1/account/new/").await.expect(204);
     let made = app.consumer("new").await.post(LIST, json!({"target_url": DEAD, "event": "a.b"})).await;
     assert_eq!(made.expect(201).json()["status"], "active", "what was set went with the account");
+}
+
+#[tokio::test]
+async fn metrics_tell_how_many_wait_and_what_came_of_asking() {
+    let app = app("acme", Intent::Echo).await;
+    let consumer = app.consumer("acme").await;
+    let sample = async |name: &str| -> u64 {
+        let page = app.anonymous().get("/metrics").await.expect(200).text();
+        let of = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        page.lines().find_map(of).unwrap_or_else(|| panic!("no {name} in {page}"))
+    };
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        made.push(asked(&consumer, "echo").await);
+        app.clock.advance(Duration::from_secs(1));
+    }
+    app.provider()
+        .post(LIST, json!({"account": "free", "target_url": DEAD, "event": "a.b"}))
+        .await
+        .expect(201);
+    assert_eq!(sample("resthooks_subscriptions").await, 4);
+    assert_eq!(sample("resthooks_subscriptions_pending").await, 3);
+    assert_eq!(sample("resthooks_handshakes_total{outcome=\"failed\"}").await, 3);
+    assert_eq!(sample("resthooks_handshakes_total{outcome=\"confirmed\"}").await, 0);
+    eventually(|| async { (sample("resthooks_handshakes_in_flight").await == 0).then_some(()) }).await;
+    consumer.delete(&path(&made[0])).await.expect(204);
+    assert_eq!(sample("resthooks_subscriptions_pending").await, 2);
+    app.provider().patch(&path(&made[1]), json!({"intent": "none"})).await.expect(200);
+    assert_eq!(sample("resthooks_subscriptions_pending").await, 1);
+    app.clock.advance(Duration::from_secs(86_400));
+    eventually(|| async { (sample("resthooks_subscriptions_unconfirmed_total").await == 1).then_some(()) })
+        .await;
+    assert_eq!(sample("resthooks_subscriptions_pending").await, 0);
+    assert_eq!(sample("resthooks_subscriptions").await, 2);
 }
