@@ -8,7 +8,7 @@ use resthooks::model::{DeliveryStatus, Intent, Subscription, SubscriptionId, Sub
 use resthooks::{Error, Scope};
 
 use crate::receiver::{Answer, Asked, Receiver, answer};
-use crate::world::{World, until};
+use crate::world::{World, found, quiet, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -45,13 +45,7 @@ async fn read(world: &World, id: SubscriptionId) -> Subscription {
 }
 
 async fn renewed(world: &World, id: SubscriptionId, is_so: impl Fn(&Subscription) -> bool) -> Subscription {
-    loop {
-        let found = read(world, id).await;
-        if is_so(&found) {
-            return found;
-        }
-        tokio::task::yield_now().await;
-    }
+    found("it is renewed", async || Some(read(world, id).await).filter(&is_so)).await
 }
 
 /// The most deliveries within any such time.
@@ -125,6 +119,7 @@ async fn a_request_by_hand_takes_a_turn_or_is_refused() {
     world.turn_to(world.now().plus(SECOND * 26)).await;
     let hooks = world.hooks.clone();
     let ping = tokio::spawn(async move { hooks.ping(&Scope::All, id).await });
+    quiet().await;
     world.turn_to(world.now().plus(SECOND * 3)).await;
     assert!(!ping.is_finished());
     world.turn_to(world.now().plus(SECOND)).await;
@@ -198,8 +193,7 @@ async fn a_410_to_the_daily_question_ends_the_subscription() {
         answer(410, "")
     });
     world.turn_to(world.now().plus(DAY)).await;
-    while world.hooks.subscription(&Scope::All, id).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let is_gone = async || world.hooks.subscription(&Scope::All, id).await.is_err().then_some(());
+    found("it is gone", is_gone).await;
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }

@@ -6,7 +6,7 @@ use resthooks::model::{DeliveryStatus, Handshake, Intent, Subscription, Subscrip
 use resthooks::{Error, IntentChoice, Scope, SubscriptionChange};
 
 use crate::receiver::{Receiver, answer};
-use crate::world::{World, quiet, until};
+use crate::world::{World, found, quiet, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,13 +39,10 @@ impl World {
 
     /// Waits until an attempt's outcome is written.
     async fn noted(&self, id: SubscriptionId, attempts: u32) -> Handshake {
-        loop {
-            let handshake = self.handshake(id).await;
-            if handshake.attempts >= attempts {
-                return handshake;
-            }
-            tokio::task::yield_now().await;
-        }
+        found(&format!("{attempts} attempts are noted"), async || {
+            Some(self.handshake(id).await).filter(|handshake| handshake.attempts >= attempts)
+        })
+        .await
     }
 
     async fn change(&self, id: SubscriptionId, change: SubscriptionChange) -> Subscription {
@@ -142,9 +139,7 @@ async fn what_is_never_confirmed_is_removed_after_a_day_also_when_nobody_looked(
     world.turn_to(begun.plus(DAY - SECOND)).await;
     assert!(world.read(one).await.is_some());
     world.turn_to(begun.plus(DAY)).await;
-    while world.read(one).await.is_some() {
-        tokio::task::yield_now().await;
-    }
+    found("it is removed", async || world.read(one).await.is_none().then_some(())).await;
     assert_eq!(silent.asked().len(), 1, "who has the secret is not asked again");
 
     let two = world.subscribe("a.b", &silent.url()).await.subscription.id;
@@ -157,9 +152,7 @@ async fn what_is_never_confirmed_is_removed_after_a_day_also_when_nobody_looked(
     let stopped = world.stopped().await;
     stopped.clock().advance(2 * DAY);
     let world = stopped.started().await;
-    while world.read(two).await.is_some() {
-        tokio::task::yield_now().await;
-    }
+    found("it is removed", async || world.read(two).await.is_none().then_some(())).await;
     assert_eq!(world.read(confirmed).await.unwrap().status, Active);
 }
 

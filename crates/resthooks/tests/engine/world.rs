@@ -252,13 +252,21 @@ pub(crate) async fn quiet() {
 
 /// Waits for what is about to become true.
 pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    found(what, async || is_true().then_some(())).await;
+}
+
+/// Asks until there is an answer.
+pub(crate) async fn found<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let waiting = async {
-        while !is_true() {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
             tokio::task::yield_now().await;
         }
     };
-    let ended = tokio::time::timeout(PATIENCE, waiting).await;
-    assert!(ended.is_ok(), "it never became true that {what}");
+    let found = tokio::time::timeout(PATIENCE, waiting).await;
+    found.unwrap_or_else(|_| panic!("it never became true that {what}"))
 }
 
 async fn open(place: &Place, options: &Options) -> (Hooks, Opened) {

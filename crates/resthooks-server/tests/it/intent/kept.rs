@@ -208,7 +208,7 @@ fn a_crash_in_the_middle_does_no_harm() {
 
 #[test]
 fn what_is_never_confirmed_is_removed() {
-    let server = Setup::new().flag("--intent=echo").flag("--intent-timeout=2s").start();
+    let server = Setup::new().flag("--intent=echo").flag("--intent-timeout=6s").start();
     let mut api = server.api();
     let silent = target(|_| Reply::Status(200));
     let confirming = target(echo);
