@@ -14,6 +14,10 @@ get() {
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v curl >/dev/null || missing+=(curl)
+# Python and Node run verifiers of signatures that others wrote.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 scripts/postgres.sh find >/dev/null 2>&1 || missing+=(postgresql)
 [[ -x /usr/sbin/pgbouncer ]] || missing+=(pgbouncer)
 if ((${#missing[@]})); then "${as_root[@]}" apt-get update -qq; fi

@@ -18,9 +18,11 @@ mod place;
 mod readme;
 mod rotate;
 mod running;
+mod secrets;
 mod serve;
 mod shutdown;
 mod signature;
 mod slow;
 #[expect(dead_code, reason = "some of it serves the tests on a database alone")]
 mod support;
+mod verifiers;

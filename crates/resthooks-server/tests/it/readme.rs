@@ -123,6 +123,34 @@ fn the_readmes_listener_shows_the_hook() {
 }
 
 #[test]
+fn a_listener_verifies_by_a_public_key_alone() {
+    let server = Setup::new().start();
+    let mut api = server.api();
+    let further = json!({"secret": "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=", "active": false});
+    let subscribed = api.subscribe_with("contact.create", "http://127.0.0.1:9/", further);
+    let path = format!("/api/v1/subscription/{}/", subscribed.id);
+    for (key, said) in [
+        ("whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "signature verified  answered 200"),
+        ("whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=", "refused: it has a wrong webhook-signature"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["listen", "--listen=127.0.0.1:0", "--count=1", "--secret", key];
+        let mut listener = Running::start(dir.path(), &words);
+        let out = listener.printed("waiting for hooks on ");
+        let url = out.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
+        api.patch(&path, &json!({"target_url": url})).expect(200);
+        api.post(&format!("{path}ping/"), &json!({})).expect(200);
+        assert_eq!(listener.exit_code(), 0);
+        let out = listener.read("out");
+        assert!(out.contains(said), "{out}");
+    }
+    let wrong = super::cli::resthooks(std::path::Path::new("/"), &["listen", "--secret=whsec_nearly"], &[]);
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(said.contains("--secret: must be whsec_") && !said.contains("nearly"), "{said}");
+}
+
+#[test]
 fn a_listener_with_another_secret_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let server = Setup::new().start();
