@@ -18,7 +18,6 @@ mod place;
 mod readme;
 mod rotate;
 mod running;
-mod secrets;
 mod serve;
 mod shutdown;
 mod signature;

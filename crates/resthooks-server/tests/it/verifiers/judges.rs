@@ -18,7 +18,11 @@ pub(super) struct Verdict {
     pub(super) why: Option<String>,
 }
 
-pub(super) const JUDGES: [(fn(&[Case]) -> Vec<Verdict>, &str); 3] =
+/// Judges cases, in their order.
+type Judge = fn(&[Case]) -> Vec<Verdict>;
+
+/// All of them, by name.
+pub(super) const JUDGES: [(Judge, &str); 3] =
     [(rust, "the one from crates.io"), (python, "the one from PyPI"), (node, "the one from npm")];
 
 /// All that is installed, so that nothing is chosen by the day.
