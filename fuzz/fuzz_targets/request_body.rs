@@ -1,6 +1,7 @@
 //! Bodies of requests, sent to every route that takes one: whatever they are, the answer is JSON and no failure of ours.
 //!
-//! The first byte chooses the route, the second the type that the body is said to be of.
+//! The first byte chooses the route, the second the type that the body is said to be of. `{sub}` in a body is the id of a
+//! subscription that is there.
 #![no_main]
 
 use std::cell::RefCell;
@@ -80,6 +81,9 @@ fuzz_target!(|input: &[u8]| {
         let session = session.get_or_insert_with(Session::start);
         session.asked += 1;
         let path = path.replace("{sub}", &session.subscription);
+        let named =
+            std::str::from_utf8(body).map(|text| text.replace("{sub}", &session.subscription).into_bytes());
+        let body = named.as_deref().unwrap_or(body);
         let (status, answer) = session.app.ask(request(method, &path, kind, body));
         let said = String::from_utf8_lossy(&answer);
         assert!(!status.is_server_error(), "{method} {path}: {status} {said}");
