@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use serde_json::json;
 
-use super::support::{ACCOUNT, Api, Line, Server, Setup, now, pass, trusting, within};
+use super::support::line::{Line, trusting};
+use super::support::{ACCOUNT, Api, Server, Setup, now, pass, within};
 
 const SLOW_CLIENTS: usize = 200;
 /// Rounds without them, and then with them.

@@ -6,7 +6,7 @@
 mod api;
 mod chance;
 mod hooks;
-mod line;
+pub(crate) mod line;
 mod patience;
 mod server;
 mod target;
@@ -15,7 +15,6 @@ mod wire;
 pub(crate) use api::{Answer, Api};
 pub(crate) use chance::Chance;
 pub(crate) use hooks::{ACCOUNT, Subscribed, duration_ms, outcomes};
-pub(crate) use line::{Line, trusting};
 pub(crate) use patience::{eventually, now, pass, within};
 pub(crate) use server::{Server, Setup};
 pub(crate) use target::{Received, Reply, Target};
