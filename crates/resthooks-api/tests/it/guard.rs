@@ -28,7 +28,7 @@ fn turned() -> (Options, ManualClock) {
 
 impl Client {
     /// The same caller from this address.
-    fn from(&self, address: &str) -> Self {
+    pub(crate) fn from(&self, address: &str) -> Self {
         let peer = PeerAddress::new(address.parse().unwrap());
         Self { router: self.router.clone().layer(Extension(peer)), authorization: self.authorization.clone() }
     }

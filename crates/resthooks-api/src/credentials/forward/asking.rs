@@ -1,8 +1,7 @@
 //! Asking the provider's own authentication.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::request::Parts;
@@ -10,22 +9,23 @@ use http::{HeaderMap, HeaderName, Method};
 use resthooks::deliver::http::{Body, Call, Client};
 use resthooks::env::Clock;
 use resthooks::model::Invalid;
-use tokio::sync::{Semaphore, watch};
 
 use super::answer::{Outcome, Reading};
+use super::line::{Joined, Line, Open};
 use super::question::Question;
 use crate::caller::Admission;
 use crate::credentials::cache::{Cache, Fingerprint};
 use crate::credentials::{Endpoint, Unverified};
+use crate::peer::PeerAddress;
 
 /// Half of how many answers are kept.
 const KEPT: usize = 8192;
-/// Questions on their way at once.
-const AT_ONCE: usize = 64;
-/// Questions on their way, or waiting for it; who comes then is told to come again.
-const AT_MOST: usize = 1024;
 /// A no is kept for so much shorter than a yes: whoever has just been given access has it soon.
 const NO_IS_SHORTER: u32 = 10;
+/// How long after a line that it does not work the next one may follow.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+/// Why somebody is told to come again though the provider may answer well.
+const TOO_MANY: &str = "too many are asking";
 
 /// How the provider's own authentication is asked.
 #[derive(Debug)]
@@ -67,20 +67,39 @@ impl ForwardOptions {
 #[derive(Debug, Clone)]
 pub struct ForwardAuth(Arc<Asking>);
 
-type Answers = watch::Receiver<Option<Outcome>>;
-
 #[derive(Debug)]
 struct Asking {
     options: ForwardOptions,
     kept: Cache<Outcome>,
-    /// Questions on their way.
-    open: Mutex<HashMap<Fingerprint, Answers>>,
-    turns: Semaphore,
-    /// Whether the last answer was neither yes nor no: it is logged once.
-    is_failing: AtomicBool,
+    line: Arc<Line>,
+    health: Mutex<Health>,
+}
+
+/// What was last logged of how it answers.
+#[derive(Debug, Default)]
+struct Health {
+    is_failing: bool,
+    told_at: Option<Duration>,
+}
+
+impl Health {
+    /// Notes an answer that is neither yes nor no; whether that is worth a line. A stranger may know how to get such an
+    /// answer, whenever others get theirs: that makes no line for each.
+    fn fails(&mut self, now: Duration) -> bool {
+        let is_news = !self.is_failing && self.told_at.is_none_or(|at| now.saturating_sub(at) >= TELL_EVERY);
+        if is_news {
+            (self.is_failing, self.told_at) = (true, Some(now));
+        }
+        is_news
+    }
 }
 
 impl ForwardAuth {
+    /// The headers that are shown.
+    pub(crate) fn headers(&self) -> &[HeaderName] {
+        &self.0.options.headers
+    }
+
     /// Whether these headers can be shown to somebody.
     ///
     /// # Errors
@@ -104,9 +123,8 @@ impl ForwardAuth {
         Ok(Self(Arc::new(Asking {
             options,
             kept: Cache::new(KEPT),
-            open: Mutex::default(),
-            turns: Semaphore::new(AT_ONCE),
-            is_failing: AtomicBool::new(false),
+            line: Line::new(),
+            health: Mutex::default(),
         })))
     }
 
@@ -117,7 +135,10 @@ impl ForwardAuth {
         let Some(question) = question else { return Ok(None) };
         let outcome = match asking.kept.get(&question.name, asking.options.clock.monotonic()) {
             Some(kept) => kept,
-            None => asking.outcome(question).await,
+            None => {
+                let peer: Option<&PeerAddress> = parts.extensions.get();
+                asking.outcome(question, peer.map(|peer| peer.network())).await
+            }
         };
         match outcome {
             Outcome::Admitted(admission) => Ok(Some(admission)),
@@ -129,39 +150,30 @@ impl ForwardAuth {
 
 impl Asking {
     /// Asks, or waits for the answer when the same is being asked already.
-    async fn outcome(self: &Arc<Self>, question: Question) -> Outcome {
-        let mut answers = {
-            let mut open = self.open();
-            match open.get(&question.name) {
-                Some(answers) => answers.clone(),
-                None if open.len() >= AT_MOST => return Outcome::Failed("too many are asking"),
-                None => {
-                    let (tell, answers) = watch::channel(None);
-                    open.insert(question.name, answers.clone());
-                    let open = Open { asking: Arc::clone(self), name: question.name };
-                    // A task of its own: a caller that goes away breaks nothing off for the others.
-                    tokio::spawn(async move {
-                        let outcome = open.asking.ask(question.headers).await;
-                        open.asking.keep(open.name, &outcome);
-                        tell.send_replace(Some(outcome));
-                    });
-                    answers
-                }
+    async fn outcome(self: &Arc<Self>, question: Question, from: Option<IpAddr>) -> Outcome {
+        let mut answers = match self.line.join(question.name, from) {
+            Joined::Asked(answers) => answers,
+            Joined::Full => return Outcome::Failed(TOO_MANY),
+            Joined::New(open, tell, answers) => {
+                let asking = Arc::clone(self);
+                // A task of its own: a caller that goes away breaks nothing off for the others.
+                tokio::spawn(async move {
+                    let outcome = asking.ask(&open, question.headers).await;
+                    asking.keep(open.name, &outcome);
+                    tell.send_replace(Some(outcome));
+                });
+                answers
             }
         };
         let told = answers.wait_for(Option::is_some).await;
         told.ok().and_then(|outcome| outcome.clone()).unwrap_or(Outcome::Failed("asking was broken off"))
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<Fingerprint, Answers>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn ask(&self, headers: HeaderMap) -> Outcome {
-        let Self { options, turns, .. } = self;
+    async fn ask(&self, open: &Open, headers: HeaderMap) -> Outcome {
+        let options = &self.options;
         let turn = tokio::select! {
-            turn = turns.acquire() => turn,
-            () = options.clock.sleep(options.patience) => return self.told(Outcome::Failed("too many are asking")),
+            turn = open.turn() => turn,
+            () = options.clock.sleep(options.patience) => return Outcome::Failed(TOO_MANY),
         };
         let target = &options.endpoint.target;
         let call = Call { method: Method::GET, target, headers, body: Body::default() };
@@ -178,22 +190,22 @@ impl Asking {
 
     /// Logs that it does not work, and that it works again.
     fn told(&self, outcome: Outcome) -> Outcome {
-        let url = &self.options.endpoint.name;
-        let is_failing = matches!(outcome, Outcome::Failed(_));
-        let was_failing = self.is_failing.swap(is_failing, Ordering::Relaxed);
+        let (url, now) = (&self.options.endpoint.name, self.options.clock.monotonic());
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         match &outcome {
-            Outcome::Failed(reason) if !was_failing => {
+            Outcome::Failed(reason) if health.fails(now) => {
                 tracing::warn!(
                     url,
                     reason,
                     "the provider's authentication answers neither yes nor no; callers get 503"
                 );
             }
-            Outcome::Admitted(_) | Outcome::Refused if was_failing => {
+            Outcome::Admitted(_) | Outcome::Refused if std::mem::take(&mut health.is_failing) => {
                 tracing::info!(url, "the provider's authentication answers again");
             }
             _ => {}
         }
+        drop(health);
         outcome
     }
 
@@ -209,15 +221,23 @@ impl Asking {
     }
 }
 
-/// A question on its way; when that ends, however it does, it can be asked anew.
-#[derive(Debug)]
-struct Open {
-    asking: Arc<Asking>,
-    name: Fingerprint,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.asking.open().remove(&self.name);
+    #[test]
+    fn a_stranger_fills_no_log() {
+        let mut health = Health::default();
+        let mut lines = 0;
+        for second in 0..600 {
+            lines += usize::from(health.fails(Duration::from_secs(second)));
+            // Somebody else gets an answer.
+            health.is_failing = false;
+        }
+        assert_eq!(lines, 10);
+        assert!(
+            health.fails(Duration::from_secs(1000)) && !health.fails(Duration::from_secs(2000)),
+            "told once"
+        );
     }
 }

@@ -142,6 +142,7 @@ impl Setup {
         let mut options = ForwardOptions::new(endpoint, client, reading, clock);
         change(&mut options);
         let mut api = resthooks_api::Options::default();
+        api.clock = Arc::new(app.clock.clone());
         api.credentials.forward = Some(ForwardAuth::new(options).unwrap());
         let router = resthooks_api::router(app.hooks.clone(), api);
         Self { app, router }

@@ -143,3 +143,36 @@ async fn few_questions_are_on_their_way() {
     }
     assert_eq!(authority.count(), 64);
 }
+
+/// An address may show what nobody knows as often as it likes: half of the turns, and of the places in the line, are left
+/// to others.
+#[tokio::test]
+async fn one_address_locks_nobody_out() {
+    let permits = Arc::new(Semaphore::new(0));
+    let authority = Authority::start(Says::Later(Arc::clone(&permits))).await;
+    let setup = Setup::at(&authority.url).await;
+    let mut flood = JoinSet::new();
+    for number in 0..2000 {
+        let caller = setup.caller(&format!("guess-{number}")).from("192.0.2.1");
+        flood.spawn(async move { caller.get("/api/v1/event/").await.status.as_u16() });
+    }
+    while authority.count() < 32 {
+        tokio::task::yield_now().await;
+    }
+    settle().await;
+    let during = authority.count();
+    authority.say(account("acme"));
+    setup.caller("theirs").from("192.0.2.2").get("/api/v1/event/").await.expect(200);
+    // And who is at the same address is told to come again, and waits for nothing.
+    setup.caller("other").from("192.0.2.1").get("/api/v1/event/").await.expect(503);
+    assert_eq!(during, 32);
+    // What waits behind those that hang goes on with them.
+    permits.add_permits(32);
+    let mut statuses = Vec::new();
+    while let Some(status) = flood.join_next().await {
+        statuses.push(status.unwrap());
+    }
+    let of = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((of(200), of(503)), (512, 1488));
+    setup.caller("other").from("192.0.2.1").get("/api/v1/event/").await.expect(200);
+}

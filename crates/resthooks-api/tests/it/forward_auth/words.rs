@@ -6,7 +6,7 @@ use resthooks_api::credentials::Reading;
 use serde_json::json;
 
 use super::authority::{Authority, Says, Setup, account, by_header, in_field, status};
-use crate::harness::ADMIN;
+use crate::harness::{ADMIN, Client};
 
 #[tokio::test]
 async fn the_provider_says_whose_a_request_is() {
@@ -124,4 +124,24 @@ async fn what_is_known_is_not_asked() {
         nobody.get("/api/v1/event/").await.expect(200);
     }
     assert_eq!(authority.count(), 4);
+}
+
+/// What is guessed in a cookie is counted as what is guessed in `Authorization` is.
+#[tokio::test]
+async fn guesses_in_any_header_that_is_shown_are_counted() {
+    let authority = Authority::start(status(401)).await;
+    let setup = Setup::with(&authority.url, by_header(), |options| {
+        options.headers = vec![http::header::AUTHORIZATION, http::header::COOKIE];
+    })
+    .await;
+    let caller = Client { router: setup.router.clone(), authorization: None }.from("192.0.2.1");
+    let guess = async |header: &str, value: String| {
+        let request = Request::get("/api/v1/event/").header(header, value);
+        caller.request(request.body(Body::empty()).unwrap()).await
+    };
+    for number in 0..60 {
+        guess("cookie", format!("session={number}")).await.expect(401);
+    }
+    guess("cookie", "session=60".to_owned()).await.expect(429);
+    guess("x-shown-to-nobody", "1".to_owned()).await.expect(401);
 }
