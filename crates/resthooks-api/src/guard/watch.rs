@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderName, StatusCode};
 use resthooks::env::Clock;
 
 use super::MetricsKey;
 use super::failures::Failures;
 use super::rate::Limiter;
 use crate::caller::Identity;
+use crate::credentials::ForwardAuth;
 use crate::options::Options;
 use crate::peer::PeerAddress;
 use crate::problem::Problem;
@@ -23,6 +24,8 @@ pub(crate) struct Guard {
     limiter: Option<Limiter>,
     failures: Failures,
     metrics_key: Option<MetricsKey>,
+    /// Where a caller may show something that nobody knows.
+    shown_in: Vec<HeaderName>,
 }
 
 impl Guard {
@@ -32,6 +35,10 @@ impl Guard {
             limiter: options.rate_limit.map(Limiter::new),
             failures: Failures::new(),
             metrics_key: options.metrics_key.clone(),
+            shown_in: std::iter::once(&AUTHORIZATION)
+                .chain(options.credentials.forward.iter().flat_map(ForwardAuth::headers))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -45,8 +52,8 @@ impl Guard {
 
     /// Counts a request whose credentials were refused. What it is answered: that, or that it was one too many.
     pub(crate) fn refuse(&self, parts: &Parts, refusal: Problem) -> Problem {
-        let guessed =
-            refusal.status() == StatusCode::UNAUTHORIZED && parts.headers.contains_key(AUTHORIZATION);
+        let guessed = refusal.status() == StatusCode::UNAUTHORIZED
+            && self.shown_in.iter().any(|name| parts.headers.contains_key(name));
         match parts.extensions.get::<PeerAddress>() {
             Some(peer) if guessed => self.failures.count(*peer, refusal, self.now()),
             _ => refusal,
