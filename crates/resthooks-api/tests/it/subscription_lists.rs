@@ -111,7 +111,7 @@ async fn ten_thousand_subscriptions_of_one_account() {
     let consumer = app.consumer("acme").await;
     let timer = Timer::start("first page of 250");
     assert_eq!(consumer.get(&format!("{LIST}?limit=250")).await.expect(200).data().len(), 250);
-    timer.within(1000);
+    timer.within(5000);
 
     let timer = Timer::start("all 40 pages");
     let mut path = format!("{LIST}?limit=250");
@@ -123,27 +123,27 @@ async fn ten_thousand_subscriptions_of_one_account() {
         path = format!("{LIST}?limit=250&cursor={cursor}");
     }
     assert_eq!(count, 10_000);
-    timer.within(10_000);
+    timer.within(30_000);
 
     let timer = Timer::start("by target");
     let found = consumer.get(&format!("{LIST}?target_url=http://127.0.0.1:9/77")).await.expect(200);
     assert_eq!(found.data().len(), 1);
-    timer.within(1000);
+    timer.within(5000);
 
     let timer = Timer::start("event that matches one");
     assert_eq!(app.provider().emit("acme", "rare.event", json!(1)).await["matched"], 1);
-    timer.within(1000);
+    timer.within(5000);
 
     let timer = Timer::start("event that matches a hundred");
     let receipt = app.provider().emit("acme", "kind7.create", json!(1)).await;
     assert_eq!(receipt["matched"], 100);
-    timer.within(1000);
+    timer.within(5000);
 
     let timer = Timer::start("what became of it");
     let id = receipt["id"].as_str().unwrap();
     let became = consumer.get(&format!("/api/v1/event/{id}/delivery/?limit=250")).await.expect(200);
     assert_eq!(became.data().len(), 100);
-    timer.within(1000);
+    timer.within(5000);
 }
 
 /// Generous bounds for a debug build on a busy machine: they tell a scan per row from an index, no more.
