@@ -98,7 +98,19 @@ fn without_place(error: &serde_json::Error) -> String {
     if let Some(end) = text.rfind(" at line ") {
         text.truncate(end);
     }
-    shorten(text)
+    shorten(without_value(text))
+}
+
+/// Without the value that was sent: a header's or a secret's is not repeated, whatever it was taken for.
+fn without_value(text: String) -> String {
+    let is_about_one = text.starts_with("invalid type: ") || text.starts_with("invalid value: ");
+    let parts = text.split_once(['"', '`']).zip(text.rsplit_once(", expected "));
+    match parts.filter(|_| is_about_one) {
+        Some(((found, rest), (_, expected))) if rest.contains(", expected ") => {
+            format!("{}, expected {expected}", found.trim_end())
+        }
+        _ => text,
+    }
 }
 
 /// An object's members in their order, values unread.
@@ -155,12 +167,28 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("name", "invalid type: integer `5`, expected a string"),
-                ("list[1]", "invalid type: string \"x\", expected u8"),
+                ("name", "invalid type: integer, expected a string"),
+                ("list[1]", "invalid type: string, expected u8"),
                 ("other", "is not a known field"),
                 ("name", "occurs twice"),
             ]
         );
+    }
+
+    #[test]
+    fn no_value_is_repeated() {
+        for (body, message) in [
+            (r#"{"list":"kept secret"}"#, "invalid type: string, expected a sequence"),
+            (r#"{"list":"a\", expected `b`"}"#, "invalid type: string, expected a sequence"),
+            (r#"{"list":[4711]}"#, "invalid value: integer, expected u8"),
+            (r#"{"list":[0.4711]}"#, "invalid type: floating point, expected u8"),
+            (r#"{"list":{"4711":1}}"#, "invalid type: map, expected a sequence"),
+            (r#"{"name":[4711]}"#, "invalid type: sequence, expected a string"),
+        ] {
+            assert_eq!(refused(body).errors()[0].message, message, "{body}");
+        }
+        let whole = refused("\"kept secret\"").to_string();
+        assert!(!whole.contains("kept"), "{whole}");
     }
 
     #[test]
