@@ -91,7 +91,7 @@ fn argument(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.name)
         .long(setting.name)
         .env(setting.variable())
-        .hide_env_values(setting.secret || setting.has_password)
+        .hide_env_values(setting.secret || setting.masked.is_some())
         .value_name(setting.value)
         .allow_hyphen_values(false)
         .help(format!("{}{default}", setting.help));

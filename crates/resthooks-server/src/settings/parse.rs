@@ -166,9 +166,18 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     let is_base = matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.username().is_empty()
+        && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
     if is_base { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(wrong()) }
+}
+
+/// A URL whose query may hold a secret.
+pub(super) fn without_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((place, _)) => format!("{place}?{}", super::MASK),
+        None => url.to_owned(),
+    }
 }
 
 /// The certificates in these PEM files, DER.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use resthooks::deliver::http::{Identity, IdentityError};
 
-use super::{Error, Given, Kind, MASK, Setting, Settings, file, parse, store, table};
+use super::{Error, Given, Kind, MASK, Setting, Settings, file, parse, table};
 
 /// Who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,16 @@ impl Value {
         }
     }
 
+    /// What was shown masked is not given back.
+    fn check_mask(&self) -> Result<(), Error> {
+        if self.setting.masked.is_some() && self.values.iter().any(|value| value.contains(MASK)) {
+            return Err(
+                self.error("has the mask that `resthooks config` prints, not what it stands for".to_owned())
+            );
+        }
+        Ok(())
+    }
+
     fn error(&self, message: String) -> Error {
         Error { setting: format!("--{}", self.setting.name), message, source_text: self.source_text() }
     }
@@ -55,9 +65,11 @@ impl Value {
             Kind::List if self.setting.secret && self.values.is_empty() => "[]".to_owned(),
             Kind::List if self.setting.secret => format!("[{}]", quote(&MASK.to_owned())),
             _ if self.setting.secret => quote(&MASK.to_owned()),
-            _ if self.setting.has_password => quote(&store::masked(&self.values.concat())),
             Kind::List => format!("[{}]", self.values.iter().map(quote).collect::<Vec<_>>().join(", ")),
-            Kind::Text => self.values.iter().map(quote).collect(),
+            Kind::Text => match self.setting.masked {
+                Some(masked) => self.values.iter().map(|url| quote(&masked(url))).collect(),
+                None => self.values.iter().map(quote).collect(),
+            },
             // As they are read, not as they were spelled: `yes` and `007` are no TOML.
             Kind::Switch => parse::switch(&self.values.concat()).unwrap_or_default().to_string(),
             Kind::Count => parse::count(&self.values.concat()).unwrap_or_default().to_string(),
@@ -133,6 +145,7 @@ impl Resolved {
         }
         let mut settings = Settings::default();
         for value in &values {
+            value.check_mask()?;
             (value.setting.set)(&mut settings, &value.values).map_err(|message| value.error(message))?;
         }
         let resolved = Self { settings, values };

@@ -9,6 +9,7 @@ use super::{Kind, Setting};
 use crate::settings::Hidden;
 use crate::settings::parse::{
     duration_above_zero, field, header, key_text, named_value, network, one, shared_secret, switch,
+    without_query,
 };
 
 /// The rows, in the order in which they are shown.
@@ -58,7 +59,8 @@ pub(super) static ROWS: &[Setting] = &[
             s.credentials.jwt_jwks_url = v.first().cloned();
             Ok(())
         },
-    ),
+    )
+    .masked_by(without_query),
     Setting::new(
         "jwt-issuer",
         Kind::List,
@@ -139,7 +141,8 @@ pub(super) static ROWS: &[Setting] = &[
             s.credentials.forward_url = v.first().cloned();
             Ok(())
         },
-    ),
+    )
+    .masked_by(without_query),
     Setting::new(
         "forward-auth-header",
         Kind::List,

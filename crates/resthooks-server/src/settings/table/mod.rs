@@ -36,8 +36,8 @@ pub(crate) struct Setting {
     pub dev_default: Option<&'static [&'static str]>,
     /// Whether its value must not be shown.
     pub secret: bool,
-    /// Whether its value is a URL that may have a password in it, which must not be shown.
-    pub has_password: bool,
+    /// Shows its value without what must not be shown of it: a URL with a password in it, for instance.
+    pub masked: Option<fn(&str) -> String>,
     /// What it is for.
     pub help: &'static str,
     /// Reads its values into the settings, or says what was expected.
@@ -63,7 +63,7 @@ impl Setting {
         help: &'static str,
         set: fn(&mut Settings, &[String]) -> Result<(), String>,
     ) -> Self {
-        Self { name, kind, value, default, dev_default: None, secret: false, has_password: false, help, set }
+        Self { name, kind, value, default, dev_default: None, secret: false, masked: None, help, set }
     }
 
     const fn in_dev(mut self, values: &'static [&'static str]) -> Self {
@@ -76,8 +76,8 @@ impl Setting {
         self
     }
 
-    const fn with_password(mut self) -> Self {
-        self.has_password = true;
+    const fn masked_by(mut self, masked: fn(&str) -> String) -> Self {
+        self.masked = Some(masked);
         self
     }
 }

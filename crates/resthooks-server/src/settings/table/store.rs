@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Kind, Setting};
 use crate::settings::parse::{lease, name, one, secret_keys, switch, visible_ascii};
-use crate::settings::store::{StoreAt, schema};
+use crate::settings::store::{StoreAt, masked, schema};
 use crate::settings::{DEV_ADMIN_KEY, Hidden};
 
 /// The rows, in the order in which they are shown.
@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Setting] = &[
             Ok(())
         },
     )
-    .with_password(),
+    .masked_by(masked),
     Setting::new(
         "schema",
         Kind::Text,

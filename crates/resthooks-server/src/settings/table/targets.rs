@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Kind, Setting};
 use crate::settings::parse::{certificates, duration_above_zero, one, port, switch};
+use crate::settings::store::masked;
 
 /// The rows, in the order in which they are shown.
 pub(super) static ROWS: &[Setting] = &[
@@ -56,7 +57,7 @@ pub(super) static ROWS: &[Setting] = &[
             Ok(())
         },
     )
-    .with_password(),
+    .masked_by(masked),
     Setting::new(
         "client-cert",
         Kind::Text,
