@@ -101,6 +101,7 @@ impl Asker {
     pub(super) async fn find(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let admission = match api.callers {
             Callers::Credentials => {
+                api.guard.admit_page(parts)?;
                 let found = credentials::authenticate(api, parts).await;
                 let admission = found.map_err(|refusal| api.guard.refuse(parts, refusal))?;
                 api.guard.admit(&admission.identity)?;

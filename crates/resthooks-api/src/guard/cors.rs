@@ -6,8 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Method};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, ORIGIN, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use resthooks::model::Invalid;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use url::{Origin, Url};
@@ -25,6 +25,11 @@ pub struct CorsOrigin(HeaderValue);
 impl CorsOrigin {
     fn is_any(&self) -> bool {
         self.0 == "*"
+    }
+
+    /// Whether a request comes from a page of this one origin. `*` names none.
+    pub(super) fn is_of(&self, headers: &HeaderMap) -> bool {
+        !self.is_any() && headers.get(ORIGIN).is_some_and(|origin| *origin == self.0)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What stands between strangers and the API, beside the question who asks: how often a caller may ask, how often an
-//! address may fail to prove itself, which pages of other origins may ask from a browser, and who may read the metrics.
+//! address may fail to prove itself, which pages of other origins may ask from a browser and with what, and who may read
+//! the metrics.
 //!
 //! Everything is kept in memory, within bounds, and counts on this node alone.
 
 mod bucket;
 mod cors;
+mod cross_site;
 mod failures;
 mod metrics_key;
 mod rate;

@@ -8,9 +8,9 @@ use http::request::Parts;
 use http::{HeaderName, StatusCode};
 use resthooks::env::Clock;
 
-use super::MetricsKey;
 use super::failures::Failures;
 use super::rate::Limiter;
+use super::{CorsOrigin, MetricsKey, cross_site};
 use crate::caller::Identity;
 use crate::credentials::ForwardAuth;
 use crate::options::Options;
@@ -26,6 +26,8 @@ pub(crate) struct Guard {
     metrics_key: Option<MetricsKey>,
     /// Where a caller may show something that nobody knows.
     shown_in: Vec<HeaderName>,
+    /// Whose pages may ask for changes.
+    origins: Vec<CorsOrigin>,
 }
 
 impl Guard {
@@ -39,7 +41,13 @@ impl Guard {
                 .chain(options.credentials.forward.iter().flat_map(ForwardAuth::headers))
                 .cloned()
                 .collect(),
+            origins: options.cors_origins.clone(),
         }
+    }
+
+    /// Refuses what another origin's page must not have a browser send. Before anybody is asked whose credentials they are.
+    pub(crate) fn admit_page(&self, parts: &Parts) -> Result<(), Problem> {
+        cross_site::check(parts, &self.origins)
     }
 
     /// Counts a request of a caller that has proved itself; refuses it when that asks too often.

@@ -145,3 +145,32 @@ async fn guesses_in_any_header_that_is_shown_are_counted() {
     guess("cookie", "session=60".to_owned()).await.expect(429);
     guess("x-shown-to-nobody", "1".to_owned()).await.expect(401);
 }
+
+/// A form on another origin's page needs nobody's leave to be sent, and the browser adds its cookies.
+#[tokio::test]
+async fn another_origins_page_changes_nothing_by_a_cookie() {
+    let authority = Authority::start(account("acme")).await;
+    let setup = Setup::with(&authority.url, by_header(), |options| {
+        options.headers = vec![http::header::COOKIE];
+    })
+    .await;
+    let made = setup.app.provider().subscribe("acme", "a.b", "http://example.com:9/").await;
+    let caller = Client { router: setup.router.clone(), authorization: None };
+    let form = async |method: &str, path: &str, site: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1/subscription/{}/{path}", made["id"].as_str().unwrap()))
+            .header("cookie", "session=1")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", site);
+        caller.request(request.body(Body::empty()).unwrap()).await
+    };
+    for path in ["rotate-secret/", "ping/", "activate/"] {
+        for site in ["cross-site", "same-site"] {
+            let refused = form("POST", path, site).await.expect(403);
+            assert_eq!(refused.code(), "cross_origin");
+        }
+        form("POST", path, "same-origin").await.expect(200);
+    }
+    form("GET", "", "cross-site").await.expect(200);
+}
