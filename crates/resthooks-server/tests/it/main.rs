@@ -18,6 +18,7 @@ mod place;
 mod readme;
 mod rotate;
 mod running;
+mod secrets;
 mod serve;
 mod shutdown;
 mod signature;

@@ -36,3 +36,18 @@ impl Setup {
         Self::on("sqlite:hooks.db")
     }
 }
+
+/// All that is of the store, byte by byte, each part with its place.
+pub(crate) fn store_as_it_lies(setup: &Setup) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(setup.dir()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        if name.starts_with("hooks.db") && !bytes.is_empty() {
+            all.push((format!("the store's {name}"), bytes));
+        }
+    }
+    assert!(all.iter().any(|(place, _)| place == "the store's hooks.db"), "{all:?}");
+    all
+}

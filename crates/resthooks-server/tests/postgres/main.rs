@@ -30,6 +30,8 @@ mod readme;
 mod rotate;
 #[path = "../it/running.rs"]
 mod running;
+#[path = "../it/secrets.rs"]
+mod secrets;
 #[path = "../it/serve.rs"]
 mod serve;
 #[path = "../it/shutdown.rs"]

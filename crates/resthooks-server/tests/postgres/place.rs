@@ -93,3 +93,29 @@ impl Drop for Schema {
         drop(removing.join());
     }
 }
+
+/// All that is of the store: every row of every table, as text.
+pub(crate) fn store_as_it_lies(setup: &Setup) -> Vec<(String, Vec<u8>)> {
+    let flags = setup.store_flags();
+    let [url, schema] = ["--store=", "--schema="]
+        .map(|name| flags.iter().find_map(|flag| flag.strip_prefix(name)).unwrap().to_owned());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        // Partitions are tables, too; what they are parts of would show their rows again.
+        let tables = "SELECT c.oid::regclass::text, c.relname FROM pg_class c \
+                      WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r'";
+        let mut all = Vec::new();
+        for table in client.query(tables, &[&schema]).await.unwrap() {
+            let (table, name): (String, String) = (table.get(0), table.get(1));
+            let rows = client.query(&format!("SELECT t::text FROM {table} t"), &[]).await.unwrap();
+            let text: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            if !text.is_empty() {
+                all.push((format!("the store's {name}"), text.join("\n").into_bytes()));
+            }
+        }
+        assert!(all.iter().any(|(place, _)| place == "the store's subscription"), "{all:?}");
+        all
+    })
+}

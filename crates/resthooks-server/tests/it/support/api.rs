@@ -37,6 +37,11 @@ impl Answer {
         self.message.header(name)
     }
 
+    /// All of them, in their order.
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.message.headers
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.message.body).into_owned()
     }

@@ -145,6 +145,11 @@ impl Server {
         self.log.text()
     }
 
+    /// What it has printed so far.
+    pub(crate) fn out(&self) -> String {
+        self.out.text()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
