@@ -80,7 +80,13 @@ pub(super) fn add(operation: &mut Operation) {
     let mut add = |status: &str, response: ResponseBuilder| {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
     };
-    add("403", refusal("The key lacks a scope for this (`insufficient_scope`)."));
+    add(
+        "403",
+        refusal(
+            "The key lacks a scope for this (`insufficient_scope`); or a page of another origin asks for a change by what a \
+         browser adds by itself (`cross_origin`).",
+        ),
+    );
     if may_be_absent {
         add("404", refusal("Absent, or another account's (`not_found`)."));
     }
