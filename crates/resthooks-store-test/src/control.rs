@@ -2,11 +2,15 @@
 
 use resthooks::model::{
     DeliveryStatus, EventType, Health, PayloadKind, PreviousSecret, Progress, Secret, SigningKey,
-    Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus,
+    Subscription, SubscriptionId, SubscriptionNo, SubscriptionStatus, Terms,
 };
 use resthooks::store::{Batch, Error, Page, Standing, SubscriptionFilter};
 
 use crate::lab::{Lab, account, after, at, delivered, first, name, record, scheduled};
+
+/// Terms of every kind.
+const TERMS: &str = r#"{"retry": {"base": "5s", "factor": 1.5, "max_age": "2d", "statuses": ["429", "5xx"]}, "timeout": "30s",
+    "rate_limit": {"limit": 5, "per": "second", "burst": 2}, "expires_at": "2030-01-01T00:00:00Z"}"#;
 
 fn full(lab: &Lab) -> Subscription {
     Subscription {
@@ -18,7 +22,7 @@ fn full(lab: &Lab) -> Subscription {
         metadata: serde_json::from_str(r#"{"b": 1.5, "a": {"c": [null, true, "x"]}}"#).unwrap(),
         payload: PayloadKind::Skinny,
         headers: [("x-team".to_owned(), "blue".to_owned())].into(),
-        max_in_flight: Some(3),
+        terms: Terms { max_in_flight: Some(3), ..serde_json::from_str(TERMS).expect("terms") },
         previous_secret: Some(PreviousSecret {
             secret: Secret::from_key([9; 32]),
             signing_key: Some(SigningKey::from_seed([8; 32])),

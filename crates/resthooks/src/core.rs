@@ -13,7 +13,7 @@ use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
 use crate::control::{ControlState, IntentState};
 use crate::deliver::http::Client;
-use crate::dispatch::{Dispatch, unsent};
+use crate::dispatch::{Aim, Dispatch, unsent};
 use crate::error::Error;
 use crate::index::{Index, Live};
 use crate::ingest::{Recorded, Writer};
@@ -68,8 +68,8 @@ impl Core {
         let live = self.index.get(no);
         let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
         self.dispatch.set_rate(no, live.as_ref().and_then(|live| live.subscription.rate()));
-        let cap = live.map(|live| self.cap_of(&live));
-        for job in self.dispatch.subscription_changed(no, cap, status == SubscriptionStatus::Active) {
+        let aim = live.map(|live| self.aim_of(&live));
+        for job in self.dispatch.subscription_changed(no, aim, status == SubscriptionStatus::Active) {
             let (status, reason) = unsent(status);
             let record = job.record(no, status, Some(reason), None);
             self.writer.record(Recorded { record, was_waiting: job.has_row, done: None });
@@ -82,17 +82,22 @@ impl Core {
     }
 
     /// How many requests to this subscription may be in flight.
-    pub(crate) fn cap_of(&self, live: &Live) -> usize {
-        let own = live.subscription.max_in_flight.and_then(|cap| usize::try_from(cap).ok());
+    fn cap_of(&self, live: &Live) -> usize {
+        let own = live.subscription.terms.max_in_flight.and_then(|cap| usize::try_from(cap).ok());
         // Shared out among the nodes, none of which knows what the others have in flight. One at least for each: with
         // more nodes than its cap, a subscription may get as many requests at once as there are nodes.
         let nodes = self.live_nodes.load(Ordering::Relaxed).max(1);
         (own.unwrap_or(self.options.max_in_flight_per_target) / nodes).max(1)
     }
 
-    /// As [`Core::cap_of`]; `None` when it has ended.
-    pub(crate) fn cap(&self, no: SubscriptionNo) -> Option<usize> {
-        self.index.get(no).map(|live| self.cap_of(&live))
+    /// Where requests to this subscription go, and how many may be in flight.
+    pub(crate) fn aim_of(&self, live: &Live) -> Aim {
+        Aim { cap: self.cap_of(live), host: Arc::clone(live.prepared.target.origin()) }
+    }
+
+    /// As [`Core::aim_of`]; `None` when it has ended.
+    pub(crate) fn aim(&self, no: SubscriptionNo) -> Option<Aim> {
+        self.index.get(no).map(|live| self.aim_of(&live))
     }
 
     /// Whether deliveries of this subscription are held now.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::core::Core;
-use crate::dispatch::{Claim, Job, attempt_now, note_health};
+use crate::dispatch::{Admitted, Aim, Claim, Job, attempt_now, note_health};
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
 use crate::index::Live;
@@ -173,7 +173,15 @@ impl Hooks {
         };
         let event = SequencedEvent { seq: EventSeq(0), event: Arc::new(event) };
         let since = self.core().options.clock.monotonic();
-        let job = Job { event, sequence: 0, attempts: 0, automatic: 0, has_row: false, since };
+        let job = Job {
+            event,
+            sequence: 0,
+            attempts: 0,
+            automatic: 0,
+            has_row: false,
+            since,
+            admitted: Admitted::default(),
+        };
         Ok(attempt_now(&self.core(), &live, &job, true).await)
     }
 
@@ -204,6 +212,7 @@ impl Found {
             automatic: self.delivery.automatic,
             has_row: true,
             since,
+            admitted: Admitted::default(),
         }
     }
 
@@ -230,8 +239,8 @@ fn in_flight() -> Error {
 async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
     let key = found.delivery.key;
     let has_row = found.delivery.status != DeliveryStatus::Pending;
-    let cap = core.cap(key.subscription).unwrap_or(1);
-    match core.dispatch.claim(key.subscription, &found.delivery.account, cap, key.event, has_row) {
+    let aim = core.aim(key.subscription).unwrap_or_else(Aim::nowhere);
+    match core.dispatch.claim(key.subscription, &found.delivery.account, &aim, key.event, has_row) {
         Claim::Waiting(job) => {
             // What it was when it was looked up may be old: it waits in memory, so that it is due.
             let mut found = found;
@@ -245,7 +254,7 @@ async fn claim(core: &Arc<Core>, found: Found) -> Result<(Found, Job), Error> {
         Claim::Free => {
             match core.store.claim(core.node, key).await {
                 Ok(Claimed::Own) => {}
-                Ok(Claimed::Moved) => core.adopt(&found.delivery, cap),
+                Ok(Claimed::Moved) => core.adopt(&found.delivery, &aim),
                 Ok(Claimed::Busy) => {
                     core.dispatch.release(key.subscription, key.event, None);
                     return Err(in_flight());
@@ -338,10 +347,13 @@ impl Core {
     /// Takes one of the turns that a target has granted for a request by hand, and waits for it.
     async fn turn(&self, live: &Live) -> Result<(), Error> {
         let wait = self.dispatch.reserve(live.subscription.no, LONGEST_TURN).map_err(|retry_after| {
-            let rate = live.subscription.rate().unwrap_or_default();
-            let detail =
-                format!("the target has granted {rate} requests a minute, and these are taken for now");
-            Error::TooSoon { code: "rate_granted", retry_after, detail }
+            let rate = live.subscription.rate().map(|rate| rate.to_string()).unwrap_or_default();
+            let (code, who) = match live.subscription.is_rate_granted() {
+                true => ("rate_granted", "the target has granted"),
+                false => ("target_rate_limited", "the subscription's rate_limit is"),
+            };
+            let detail = format!("{who} {rate}, and these are taken for now");
+            Error::TooSoon { code, retry_after, detail }
         })?;
         if !wait.is_zero() {
             self.options.clock.sleep(wait).await;
@@ -351,7 +363,7 @@ impl Core {
 
     /// A delivery that waited with another node waits with this one now: its lane knows of it, whatever comes of the
     /// claim.
-    fn adopt(&self, delivery: &Delivery, cap: usize) {
+    fn adopt(&self, delivery: &Delivery, aim: &Aim) {
         let held = delivery.status == DeliveryStatus::Held;
         let waits = Backlog {
             subscription: delivery.key.subscription,
@@ -360,7 +372,7 @@ impl Core {
             held: u64::from(held),
         };
         // Its subscription may have changed before this node had a lane that would have been told.
-        self.dispatch.load(&waits, &delivery.account, cap, held);
+        self.dispatch.load(&waits, &delivery.account, aim, held);
     }
 
     /// Gives a claimed delivery back as it is in the store. One that is held may have been passed over meanwhile by

@@ -11,7 +11,7 @@ use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
 use crate::control::{ControlState, IntentState, confirm, resume_deletions, save_key_uses};
 use crate::core::Core;
-use crate::dispatch::{Dispatch, Limits, pacer, pump, settler, sweep};
+use crate::dispatch::{Aim, Dispatch, Limits, pacer, pump, settler, sweep};
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::index::Index;
@@ -108,6 +108,7 @@ impl Hooks {
         snapshot.waiting = counts.waiting;
         snapshot.unrecorded_events = core.writer.tracker().unrecorded() as u64;
         snapshot.unwritten = core.writer.unwritten() as u64;
+        snapshot.open_circuits = counts.open_circuits as u64;
         snapshot.fetching = counts.fetching as u64;
         snapshot.moving = counts.moving as u64;
         snapshot.confirming = core.intent.busy() as u64;
@@ -235,12 +236,12 @@ async fn save_last_uses(core: &Core) {
 pub(crate) async fn load_backlog(core: &Arc<Core>, waiting: Vec<Backlog>) -> Result<(), Error> {
     for backlog in waiting {
         let live = core.index.get(backlog.subscription);
-        let (account, cap, status) = match &live {
-            Some(live) => (live.subscription.account.clone(), core.cap_of(live), live.subscription.status),
+        let (account, aim, status) = match &live {
+            Some(live) => (live.subscription.account.clone(), core.aim_of(live), live.subscription.status),
             None => {
                 let stored = core.store.subscriptions_by_no(&[backlog.subscription]).await?;
                 let Some(stored) = stored.into_iter().next() else { continue };
-                (stored.account, core.options.max_in_flight_per_target, stored.status)
+                (stored.account, Aim::nowhere(), stored.status)
             }
         };
         let fits = match status {
@@ -248,7 +249,7 @@ pub(crate) async fn load_backlog(core: &Arc<Core>, waiting: Vec<Backlog>) -> Res
             status if status.is_ended() => false,
             _ => backlog.scheduled == 0,
         };
-        core.dispatch.load(&backlog, &account, cap, !fits);
+        core.dispatch.load(&backlog, &account, &aim, !fits);
     }
     Ok(())
 }

@@ -45,6 +45,7 @@ pub use control::{
     SubscriptionChange, SubscriptionView,
 };
 pub use deliveries::DeliveryQuery;
+pub use dispatch::Circuit;
 pub use error::{Error, FieldError};
 pub use events::{Accepted, NewEvent};
 pub use hooks::{Hooks, List, Scope};

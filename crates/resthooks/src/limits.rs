@@ -33,6 +33,10 @@ pub const MAX_KEY_BYTES: usize = 256;
 pub const MAX_RESOURCE_URL_BYTES: usize = 2048;
 /// The most requests in flight that one subscription can ask for.
 pub const MAX_IN_FLIGHT_PER_SUBSCRIPTION: u32 = 256;
+/// The shortest time that a subscription can give an attempt.
+pub const MIN_ATTEMPT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+/// The longest.
+pub const MAX_ATTEMPT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 /// The longest grace period of a secret rotation, in seconds.
 pub const MAX_GRACE_SECONDS: u64 = 30 * 24 * 3600;
 /// The first part of an answer's body that is kept with the attempt, in bytes.

@@ -1,6 +1,8 @@
 //! From an attempt to a delivery's next state: a pure function, the one place where it is decided.
 
-use crate::model::{Attempt, Timestamp};
+use std::time::Duration;
+
+use crate::model::{Attempt, Retry, Span, Timestamp, format_duration};
 use crate::options::RetryPolicy;
 
 /// What an attempt means for its delivery.
@@ -16,35 +18,85 @@ pub(crate) enum Verdict {
     Gone,
 }
 
-/// Judges an attempt. `automatic` counts the schedule's attempts including this one; `fraction` (0 to 1) is the
-/// random part of the jitter; `now` is the attempt's end.
-pub(crate) fn judge(
-    attempt: &Attempt,
-    automatic: u32,
-    now: Timestamp,
-    policy: &RetryPolicy,
-    fraction: f64,
-) -> Verdict {
+/// What an attempt is judged by, beside its outcome.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judging<'a> {
+    /// How often the schedule has tried, this attempt included.
+    pub automatic: u32,
+    /// When the event was accepted.
+    pub accepted_at: Timestamp,
+    /// The attempt's end.
+    pub now: Timestamp,
+    /// The server's policy.
+    pub policy: &'a RetryPolicy,
+    /// What the subscription's owner asked for instead.
+    pub own: Option<&'a Retry>,
+    /// The random part of the jitter, 0 to 1.
+    pub fraction: f64,
+}
+
+/// Judges an attempt.
+pub(crate) fn judge(attempt: &Attempt, by: &Judging<'_>) -> Verdict {
     match attempt.status_code {
         Some(200..=299) => Verdict::Delivered,
         Some(410) => Verdict::Gone,
         Some(code @ 300..=399) => {
             Verdict::Dead(format!("the target answered {code}: redirects are not followed"))
         }
-        _ => retry(attempt, automatic, now, policy, fraction),
+        Some(code) if !by.tries_again(code) => {
+            Verdict::Dead(format!("the target answered {code}, which its retry policy does not try again"))
+        }
+        _ => by.retry(attempt),
     }
 }
 
-fn retry(attempt: &Attempt, automatic: u32, now: Timestamp, policy: &RetryPolicy, fraction: f64) -> Verdict {
-    let place = usize::try_from(automatic.saturating_sub(1)).unwrap_or(usize::MAX);
-    let Some(step) = policy.schedule.get(place).copied() else {
-        return Verdict::Dead(format!("{automatic} attempts failed, the last one with {}", outcome(attempt)));
-    };
-    let shortest = policy.schedule.iter().min().copied().unwrap_or(step);
-    let longest = policy.schedule.iter().max().copied().unwrap_or(step);
-    let wait = attempt.retry_after.map_or(step, |asked| asked.clamp(shortest, longest));
-    // Jitter only lengthens: a Retry-After is never undercut.
-    Verdict::Retry(now.plus(wait.mul_f64(1.0 + policy.jitter * fraction)))
+impl Judging<'_> {
+    fn tries_again(&self, status: u16) -> bool {
+        let statuses = self.own.and_then(|own| own.statuses.as_ref());
+        statuses.is_none_or(|statuses| statuses.iter().any(|one| one.includes(status)))
+    }
+
+    fn retry(&self, attempt: &Attempt) -> Verdict {
+        let Self { automatic, accepted_at, now, .. } = *self;
+        let Some(step) = self.step() else {
+            return Verdict::Dead(format!(
+                "{automatic} attempts failed, the last one with {}",
+                outcome(attempt)
+            ));
+        };
+        let (shortest, longest) = self.bounds();
+        let wait = attempt.retry_after.map_or(step, |asked| asked.clamp(shortest, longest));
+        // Jitter only lengthens: a Retry-After is never undercut.
+        let at = now.plus(wait.mul_f64(1.0 + self.policy.jitter * self.fraction));
+        let too_old = |age: &Span| at > accepted_at.plus(age.get());
+        if let Some(age) = self.own.and_then(|own| own.max_age).filter(too_old) {
+            return Verdict::Dead(format!(
+                "{automatic} attempts failed, the last one with {}, and the next one would come more than {} after the \
+                 event",
+                outcome(attempt),
+                format_duration(age.get())
+            ));
+        }
+        Verdict::Retry(at)
+    }
+
+    /// The wait before the next attempt, if there is one.
+    fn step(&self) -> Option<Duration> {
+        let place = usize::try_from(self.automatic.saturating_sub(1)).unwrap_or(usize::MAX);
+        match self.own {
+            Some(own) => own.waits.after(self.automatic),
+            None => self.policy.schedule.get(place).copied(),
+        }
+    }
+
+    /// Between which a target's own wish is honoured.
+    fn bounds(&self) -> (Duration, Duration) {
+        let all = || self.policy.schedule.iter().copied();
+        match self.own {
+            Some(own) => own.waits.bounds(),
+            None => (all().min().unwrap_or_default(), all().max().unwrap_or_default()),
+        }
+    }
 }
 
 /// An attempt's outcome in a few words.
@@ -58,8 +110,6 @@ pub(crate) fn outcome(attempt: &Attempt) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::ErrorClass;
 
@@ -81,7 +131,25 @@ mod tests {
     }
 
     fn verdict(status: Option<u16>, automatic: u32, retry_after: Option<u64>, fraction: f64) -> Verdict {
-        judge(&attempt(status, retry_after), automatic, Timestamp::EPOCH, &RetryPolicy::default(), fraction)
+        judged(status, automatic, retry_after, fraction, None)
+    }
+
+    fn judged(
+        status: Option<u16>,
+        automatic: u32,
+        retry_after: Option<u64>,
+        fraction: f64,
+        own: Option<&Retry>,
+    ) -> Verdict {
+        let by = Judging {
+            automatic,
+            accepted_at: Timestamp::EPOCH,
+            now: Timestamp::EPOCH,
+            policy: &RetryPolicy::default(),
+            own,
+            fraction,
+        };
+        judge(&attempt(status, retry_after), &by)
     }
 
     fn at(seconds: u64) -> Verdict {
@@ -116,6 +184,24 @@ mod tests {
         let Verdict::Dead(reason) = verdict(Some(500), 11, None, 0.0) else { panic!("not dead") };
         assert_eq!(reason, "11 attempts failed, the last one with status 500");
         assert!(matches!(verdict(Some(503), 11, Some(60), 0.0), Verdict::Dead(_)));
+    }
+
+    #[test]
+    fn a_subscriptions_own_policy_takes_the_place_of_the_servers() {
+        let own = |json: &str| -> Retry { serde_json::from_str(json).unwrap() };
+        let listed = own(r#"{"schedule": ["7s", "1m"], "statuses": ["429", "5xx"], "max_age": "65s"}"#);
+        let judged = |status, automatic, after| judged(status, automatic, after, 0.0, Some(&listed));
+        assert_eq!(judged(Some(500), 1, None), at(7));
+        assert_eq!(judged(None, 2, None), at(60), "where there was no answer, whatever the statuses");
+        assert!(
+            matches!(judged(Some(500), 3, None), Verdict::Dead(reason) if reason.starts_with("3 attempts"))
+        );
+        assert!(matches!(judged(Some(404), 1, None), Verdict::Dead(reason) if reason.contains("404")));
+        assert_eq!(judged(Some(429), 1, Some(3600)), at(60), "no longer than its longest wait");
+        assert_eq!(judged(Some(410), 1, None), Verdict::Gone);
+        let late = own(r#"{"schedule": ["7s", "2m"], "max_age": "1m"}"#);
+        let late = super::tests::judged(Some(500), 2, None, 0.0, Some(&late));
+        assert!(matches!(late, Verdict::Dead(reason) if reason.contains("more than 1m after")));
     }
 
     #[test]

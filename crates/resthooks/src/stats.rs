@@ -150,6 +150,8 @@ pub struct Snapshot {
     pub moving: u64,
     /// Targets that are being asked to confirm, now.
     pub confirming: u64,
+    /// Hosts that can't be reached and are left alone but for a probe, now.
+    pub open_circuits: u64,
 }
 
 impl Stats {
@@ -197,6 +199,7 @@ impl Stats {
             fetching: 0,
             moving: 0,
             confirming: 0,
+            open_circuits: 0,
         }
     }
 }

@@ -130,6 +130,7 @@ fn now(page: &mut Page, stats: &Snapshot) {
     page.gauge("writes_waiting", "Calls and records that are not durable yet.", stats.unwritten);
     page.gauge("fetches_in_flight", "Subscriptions for which due deliveries are fetched.", stats.fetching);
     page.gauge("moves_waiting", "Changed subscriptions whose deliveries are still moved.", stats.moving);
+    page.gauge("circuits_open", "Hosts that are left alone but for a probe.", stats.open_circuits);
     page.gauge("handshakes_in_flight", "Targets that are asked to confirm.", stats.confirming);
 }
 

@@ -1,6 +1,8 @@
 //! What a subscription is created from, replaced with or changed by.
 
-use resthooks::model::{AccountId, EventPattern, TargetUrl, Timestamp};
+use resthooks::model::{
+    AccountId, EventPattern, RateLimit, Retry, Span, TargetUrl, Terms, TermsChange, Timestamp,
+};
 use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionView};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -98,14 +100,23 @@ pub(crate) struct Input {
     #[schema(value_type = Option<serde_json::Value>)]
     #[serde(default)]
     filter: Given<NotYet>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    /// When failed deliveries are tried again, instead of by the server's schedule: `{"schedule": ["5s", "1m", "1h"]}`, up to
+    /// 50 waits of 1 s to 1 d; or `{"base": "5s", "factor": 2, "max_interval": "1h", "max_attempts": 10}`, waits that grow.
+    /// Beside either: `"max_age": "2d"`, no attempt so long after the event; and `"statuses": ["429", "5xx"]`, the answers
+    /// that are tried again (all but 2xx, 3xx and 410 when left out; without an answer it always is).
+    #[schema(value_type = Option<Object>, example = json!({"schedule": ["5s", "1m", "1h"], "statuses": ["429", "5xx"]}))]
     #[serde(default)]
-    retry: Given<NotYet>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    retry: Given<Retry>,
+    /// How long a whole attempt may take, 1 s to 60 s, such as `"30s"`. The server's when left out.
+    #[schema(value_type = Option<String>, example = "30s")]
     #[serde(default)]
-    rate_limit: Given<NotYet>,
+    timeout: Given<Span>,
+    /// The most requests in a time: `{"limit": 100, "per": "minute", "burst": 10}`. `per` is `second` or `minute` (the
+    /// default); `burst` is how many at once after a silence, a second's worth when left out. What has to wait waits in the
+    /// store. Where the target has granted fewer, those count.
+    #[schema(value_type = Option<Object>, example = json!({"limit": 100, "per": "minute"}))]
+    #[serde(default)]
+    rate_limit: Given<RateLimit>,
     /// Not supported yet: must be `null` or left out.
     #[schema(value_type = Option<serde_json::Value>)]
     #[serde(default)]
@@ -118,10 +129,10 @@ pub(crate) struct Input {
     #[schema(value_type = Option<serde_json::Value>)]
     #[serde(default)]
     debounce: Given<NotYet>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    /// When it ends by itself, as if it were deleted then. Never when left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
-    expires_at: Given<NotYet>,
+    expires_at: Given<Timestamp>,
 
     /// Ours to set.
     #[schema(value_type = Option<String>, read_only)]
@@ -171,6 +182,10 @@ pub(crate) struct Input {
     #[schema(value_type = Option<u64>, read_only)]
     #[serde(default)]
     pub(super) pending: Given<u64>,
+    /// As `last_success_at`.
+    #[schema(value_type = Option<String>, read_only)]
+    #[serde(default)]
+    pub(super) circuit: Given<String>,
 }
 
 impl Input {
@@ -225,7 +240,13 @@ impl Input {
             metadata: self.metadata.clearable().map(|metadata| metadata.map(|object| object.0)),
             payload: self.payload.clearable().map(|payload| payload.map(|p| p.0).unwrap_or_default()),
             headers,
-            max_in_flight: self.max_in_flight.clearable(),
+            terms: TermsChange {
+                retry: self.retry.clearable(),
+                timeout: self.timeout.clearable(),
+                rate_limit: self.rate_limit.clearable(),
+                max_in_flight: self.max_in_flight.clearable(),
+                expires_at: self.expires_at.clearable(),
+            },
             secret,
             signature,
             intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),
@@ -267,7 +288,13 @@ impl Input {
             metadata: self.metadata.value().map(|object| object.0),
             payload: self.payload.value().map(|payload| payload.0).unwrap_or_default(),
             headers,
-            max_in_flight: self.max_in_flight.value(),
+            terms: Terms {
+                retry: self.retry.value(),
+                timeout: self.timeout.value(),
+                rate_limit: self.rate_limit.value(),
+                max_in_flight: self.max_in_flight.value(),
+                expires_at: self.expires_at.value(),
+            },
             secret,
             signature,
             intent: self.intent.value().map(|Policy(intent)| asker.chooses(intent)),

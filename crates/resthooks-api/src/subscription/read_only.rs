@@ -27,7 +27,7 @@ impl Input {
     }
 
     /// What changes with every delivery, or as the target confirms.
-    pub(super) fn observations(&self) -> [Field; 6] {
+    pub(super) fn observations(&self) -> [Field; 7] {
         let time = |given: &Given<Timestamp>| given.clone().map(|at| Json::from(at.to_string()));
         let count = |given: &Given<u64>| given.clone().map(Json::from);
         [
@@ -37,6 +37,7 @@ impl Input {
             ("failing_since", time(&self.failing_since)),
             ("consecutive_failures", count(&self.consecutive_failures)),
             ("pending", count(&self.pending)),
+            ("circuit", self.circuit.clone().map(Json::from)),
         ]
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use resthooks::SubscriptionView;
 use resthooks::model::{
-    AccountId, EventPattern, PayloadKind, Signature, SigningKey, SubscriptionId, SubscriptionStatus,
-    Timestamp,
+    AccountId, EventPattern, PayloadKind, RateLimit, Retry, Signature, SigningKey, Span, SubscriptionId,
+    SubscriptionStatus, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -76,12 +76,15 @@ pub(crate) struct Resource<'a> {
     /// Not supported yet.
     #[schema(value_type = Option<Value>, required = true)]
     filter: (),
-    /// Not supported yet.
-    #[schema(value_type = Option<Value>, required = true)]
-    retry: (),
-    /// Not supported yet.
-    #[schema(value_type = Option<Value>, required = true)]
-    rate_limit: (),
+    /// When failed deliveries are tried again; `null` for the server's schedule.
+    #[schema(value_type = Option<Object>, required = true)]
+    retry: Option<&'a Retry>,
+    /// How long a whole attempt may take; `null` for the server's default.
+    #[schema(value_type = Option<String>, required = true)]
+    timeout: Option<Span>,
+    /// The most requests in a time; `null` for any.
+    #[schema(value_type = Option<Object>, required = true)]
+    rate_limit: Option<RateLimit>,
     /// The most requests in flight at once; `null` for the server's default.
     #[schema(required = true)]
     max_in_flight: Option<u32>,
@@ -94,9 +97,9 @@ pub(crate) struct Resource<'a> {
     /// Not supported yet.
     #[schema(value_type = Option<Value>, required = true)]
     debounce: (),
-    /// Not supported yet.
-    #[schema(value_type = Option<Value>, required = true)]
-    expires_at: (),
+    /// When it ends by itself; `null` for never.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    expires_at: Option<Timestamp>,
     /// The last attempt that the target acknowledged.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     last_success_at: Option<Timestamp>,
@@ -110,12 +113,17 @@ pub(crate) struct Resource<'a> {
     consecutive_failures: u64,
     /// Deliveries that wait.
     pending: u64,
+    /// Whether requests are sent to its target's host (`closed`), none because it can't be reached (`open`), or one to see
+    /// whether it can be again (`half_open`).
+    #[schema(example = "closed")]
+    circuit: &'static str,
 }
 
 impl<'a> Resource<'a> {
     /// As it is read: without its secret.
     pub(crate) fn of(view: &'a SubscriptionView) -> Self {
-        let SubscriptionView { subscription, health, pending } = view;
+        let SubscriptionView { subscription, health, pending, circuit } = view;
+        let terms = &subscription.terms;
         Self {
             id: subscription.id,
             account: &subscription.account,
@@ -137,18 +145,20 @@ impl<'a> Resource<'a> {
             intent: subscription.intent.as_str(),
             intent_confirmed_at: subscription.intent_confirmed_at,
             filter: (),
-            retry: (),
-            rate_limit: (),
-            max_in_flight: subscription.max_in_flight,
+            retry: terms.retry.as_ref(),
+            timeout: terms.timeout,
+            rate_limit: terms.rate_limit,
+            max_in_flight: terms.max_in_flight,
             order: (),
             batch: (),
             debounce: (),
-            expires_at: (),
+            expires_at: terms.expires_at,
             last_success_at: health.last_success_at,
             last_failure_at: health.last_failure_at,
             failing_since: health.failing_since,
             consecutive_failures: health.consecutive_failures,
             pending: *pending,
+            circuit: circuit.as_str(),
         }
     }
 

@@ -20,6 +20,7 @@ mod ops;
 mod signing;
 mod subscription;
 mod subscription_lists;
+mod terms;
 mod verify;
 
 mod authentication;

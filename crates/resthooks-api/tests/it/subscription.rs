@@ -24,9 +24,9 @@ async fn subscribing_answers_the_whole_resource() {
         "target_url": "https://example.com/hooks", "active": true, "status": "active", "status_reason": null,
         "secret": resource["secret"], "signature": "v1", "public_key": null, "created_at": resource["created_at"], "updated_at": resource["updated_at"],
         "description": null, "metadata": null, "payload": "full", "headers": {}, "intent": "none",
-        "intent_confirmed_at": null, "filter": null, "retry": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
+        "intent_confirmed_at": null, "filter": null, "retry": null, "timeout": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
         "debounce": null, "expires_at": null, "last_success_at": null, "last_failure_at": null,
-        "failing_since": null, "consecutive_failures": 0, "pending": 0
+        "failing_since": null, "consecutive_failures": 0, "pending": 0, "circuit": "closed"
     });
     assert_eq!(resource, wanted);
     wanted.as_object_mut().unwrap().remove("secret");
@@ -114,7 +114,7 @@ async fn everything_wrong_is_named_at_once() {
     let body = json!({
         "target_url": "ftp://x/", "event": "a", "active": "yes", "description": 5, "metadata": [], "payload": "xml",
         "headers": {"x-a": 1}, "secret": "short", "intent": "loud", "max_in_flight": -1, "filter": {}, "retry": {},
-        "rate_limit": 1, "order": "strict", "batch": {}, "debounce": "5s", "expires_at": "2030-01-01T00:00:00Z",
+        "rate_limit": 1, "order": "strict", "batch": {}, "debounce": "5s", "expires_at": "soon", "timeout": 5,
         "nonsense": 1
     });
     let refused = app.consumer("acme").await.post(LIST, body).await.expect(422);
@@ -138,6 +138,7 @@ async fn everything_wrong_is_named_at_once() {
         "batch",
         "debounce",
         "expires_at",
+        "timeout",
         "nonsense",
     ];
     wanted.sort_unstable();
@@ -168,7 +169,9 @@ async fn what_was_read_can_be_put_back() {
     let consumer = app.consumer("acme").await;
     let body = json!({
         "url": "https://example.com/h", "event": "a.b", "description": "d", "metadata": {"k": [1, null]},
-        "payload": "skinny", "headers": {"Authorization": "Bearer t", "x-team": "red"}, "max_in_flight": 3
+        "payload": "skinny", "headers": {"Authorization": "Bearer t", "x-team": "red"}, "max_in_flight": 3,
+        "retry": {"schedule": ["5s", "1m"], "statuses": ["429", "5xx"]}, "timeout": "30s",
+        "rate_limit": {"limit": 5, "per": "second"}, "expires_at": "2030-01-01T00:00:00Z"
     });
     let made = consumer.post(LIST, body).await.expect(201).json();
     assert_eq!(made["headers"], json!({"authorization": "***", "x-team": "red"}));
@@ -178,7 +181,18 @@ async fn what_was_read_can_be_put_back() {
     changed["active"] = json!(false);
     let put = consumer.put(&path, changed).await.expect(200).json();
     assert_eq!((&put["status"], &put["active"]), (&json!("paused"), &json!(false)));
-    for name in ["description", "metadata", "payload", "headers", "max_in_flight", "events"] {
+    for name in [
+        "description",
+        "metadata",
+        "payload",
+        "headers",
+        "max_in_flight",
+        "events",
+        "retry",
+        "timeout",
+        "rate_limit",
+        "expires_at",
+    ] {
         assert_eq!(put[name], read[name], "{name}");
     }
     // Stale or foreign read-only values are not dropped silently.

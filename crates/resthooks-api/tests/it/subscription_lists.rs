@@ -101,7 +101,7 @@ async fn ten_thousand_subscriptions_of_one_account() {
             metadata: None,
             payload: Default::default(),
             headers: Default::default(),
-            max_in_flight: None,
+            terms: Default::default(),
             secret: None,
             signature: None,
             intent: None,

@@ -47,5 +47,7 @@ mod signing;
 mod subscription;
 #[path = "../it/subscription_lists.rs"]
 mod subscription_lists;
+#[path = "../it/terms.rs"]
+mod terms;
 #[path = "../it/verify.rs"]
 mod verify;

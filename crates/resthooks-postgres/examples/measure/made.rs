@@ -130,7 +130,7 @@ fn subscription(id: SubscriptionId, account: AccountId, now: Timestamp) -> Subsc
         metadata: None,
         payload: PayloadKind::Full,
         headers: std::collections::BTreeMap::new(),
-        max_in_flight: None,
+        terms: Default::default(),
         secret: Secret::from_key([7; 32]),
         previous_secret: None,
         signing_key: None,

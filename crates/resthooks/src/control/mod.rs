@@ -16,6 +16,7 @@ mod rules;
 mod samples;
 mod signing;
 mod subscriptions;
+mod terms;
 mod validate;
 
 pub(crate) use accounts::resume_deletions;

@@ -4,13 +4,11 @@
 use std::collections::HashSet;
 
 use super::validate::Findings;
-use super::{IntentChoice, NewSubscription, SubscriptionChange, headers, intent};
+use super::{IntentChoice, NewSubscription, SubscriptionChange, headers, intent, terms};
 use crate::catalog::Catalog;
 use crate::deliver::guard;
 use crate::error::Error;
-use crate::limits::{
-    MAX_DESCRIPTION_BYTES, MAX_IN_FLIGHT_PER_SUBSCRIPTION, MAX_METADATA_BYTES, MAX_SUBSCRIPTION_EVENTS,
-};
+use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_METADATA_BYTES, MAX_SUBSCRIPTION_EVENTS};
 use crate::model::{
     AccountId, EventPattern, Intent, Secret, Subscription, SubscriptionId, SubscriptionNo,
     SubscriptionStatus, Timestamp,
@@ -37,7 +35,7 @@ pub(super) fn draft(
         metadata: new.metadata,
         payload: new.payload,
         headers: new.headers,
-        max_in_flight: new.max_in_flight,
+        terms: new.terms,
         secret: new.secret.unwrap_or(made),
         signing_key: None,
         previous_secret: None,
@@ -60,7 +58,7 @@ pub(super) fn replace(subscription: &mut Subscription, new: NewSubscription) {
         metadata: Some(new.metadata),
         payload: Some(new.payload),
         headers: Some(new.headers),
-        max_in_flight: Some(new.max_in_flight),
+        terms: new.terms.into(),
         secret: new.secret,
         signature: new.signature,
         intent: new.intent,
@@ -81,7 +79,7 @@ pub(super) fn apply(subscription: &mut Subscription, change: SubscriptionChange)
     set(&mut subscription.metadata, change.metadata);
     set(&mut subscription.payload, change.payload);
     set(&mut subscription.headers, change.headers);
-    set(&mut subscription.max_in_flight, change.max_in_flight);
+    subscription.terms.apply(change.terms);
     if let Some(secret) = change.secret {
         subscription.secret = secret;
         subscription.previous_secret = None;
@@ -122,6 +120,8 @@ pub(super) struct Rules<'a> {
     pub intent: Intent,
     /// The policy that is asked for.
     pub asked: Option<IntentChoice>,
+    /// The time of the change.
+    pub now: Timestamp,
 }
 
 /// Judges a draft, brings its headers into the form in which they are kept, and gives it the policy that it has to
@@ -132,7 +132,7 @@ pub(super) fn judge(
     former: Option<&Subscription>,
     rules: &Rules<'_>,
 ) -> Result<(), Error> {
-    let Rules { targets, registered, intent, asked } = *rules;
+    let Rules { targets, registered, intent, asked, now } = *rules;
     let mut findings = Findings::default();
     if former.is_none_or(|former| former.target_url != draft.target_url)
         && let Err(invalid) = targets.check_url(&draft.target_url)
@@ -157,9 +157,8 @@ pub(super) fn judge(
     if former.is_none_or(|former| former.headers != draft.headers) {
         draft.headers = headers::check(&mut findings, &draft.headers);
     }
-    let allowed = 1..=MAX_IN_FLIGHT_PER_SUBSCRIPTION;
-    if draft.max_in_flight.is_some_and(|asked| !allowed.contains(&asked)) {
-        findings.add("max_in_flight", format!("must be 1 to {MAX_IN_FLIGHT_PER_SUBSCRIPTION}"));
+    if former.is_none_or(|former| former.terms != draft.terms) {
+        terms::judge(&mut findings, draft, former, now);
     }
     intent::judge(&mut findings, draft, former, asked, intent);
     findings.into_result()

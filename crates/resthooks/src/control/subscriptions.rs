@@ -9,12 +9,13 @@ use super::order::page_limit;
 use super::rules::{self, Rules};
 use super::signing::{self, SignatureChoice};
 use crate::core::Core;
+use crate::dispatch::Circuit;
 use crate::error::Error;
 use crate::hooks::{Hooks, List, Scope};
 use crate::limits::MAX_GRACE_SECONDS;
 use crate::model::{
     AccountId, AuditAction, AuditEntry, EventPattern, Health, PayloadKind, Secret, Subscription,
-    SubscriptionId, TargetUrl, Timestamp, Uid,
+    SubscriptionId, TargetUrl, Terms, TermsChange, Timestamp, Uid,
 };
 use crate::options::EventTypes;
 use crate::store::{self, Page, SubscriptionFilter};
@@ -39,8 +40,8 @@ pub struct NewSubscription {
     pub payload: PayloadKind,
     /// Extra request headers.
     pub headers: BTreeMap<String, String>,
-    /// The most requests in flight at once.
-    pub max_in_flight: Option<u32>,
+    /// What is asked for of its delivery beside the server's defaults.
+    pub terms: Terms,
     /// The owner's own secret; one is made when absent (on replacing: the present one stays).
     pub secret: Option<Secret>,
     /// How its hooks are signed; by HMAC alone when absent (on replacing: as now).
@@ -66,8 +67,8 @@ pub struct SubscriptionChange {
     pub payload: Option<PayloadKind>,
     /// New extra headers, replacing all.
     pub headers: Option<BTreeMap<String, String>>,
-    /// A new cap.
-    pub max_in_flight: Option<Option<u32>>,
+    /// Other terms.
+    pub terms: TermsChange,
     /// A new secret, at once and without grace.
     pub secret: Option<Secret>,
     /// Another way to sign, likewise.
@@ -85,6 +86,8 @@ pub struct SubscriptionView {
     pub health: Health,
     /// Deliveries that wait: in memory, scheduled or held.
     pub pending: u64,
+    /// How its target's host stands, as this node sees it.
+    pub circuit: Circuit,
 }
 
 impl Hooks {
@@ -111,6 +114,8 @@ impl Hooks {
                 let action = AuditAction::SubscriptionCreated;
                 let entry = core.audit(&actor, action, &id, Some(&subscription.account));
                 subscription.no = core.store.insert_subscription(&subscription, Some(&entry)).await?;
+                // Before it can match anything.
+                core.dispatch.set_rate(subscription.no, subscription.rate());
                 core.index.apply(subscription.clone());
                 core.round_begun(&subscription, None);
                 core.view(subscription).await
@@ -272,7 +277,8 @@ impl Core {
     ) -> Result<(), Error> {
         let registered = (self.options.event_types == EventTypes::Strict).then_some(&self.catalog);
         let intent = self.intent_of(&draft.account);
-        rules::judge(draft, former, &Rules { targets: &self.options.targets, registered, intent, asked })
+        let now = self.options.clock.now();
+        rules::judge(draft, former, &Rules { targets: &self.options.targets, registered, intent, asked, now })
     }
 
     /// Stores a change of a subscription, and shows it in memory: as it is then. Within a change's turn only. Without an
@@ -308,7 +314,11 @@ impl Core {
                 health = health.joined(stored.progress.health);
                 pending = stored.waiting + self.dispatch.fresh(no);
             }
-            SubscriptionView { subscription, health, pending }
+            let circuit = self
+                .index
+                .get(no)
+                .map_or_else(Circuit::default, |live| self.dispatch.circuit(live.prepared.target.origin()));
+            SubscriptionView { subscription, health, pending, circuit }
         };
         Ok(subscriptions.into_iter().map(view).collect())
     }

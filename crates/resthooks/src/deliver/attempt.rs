@@ -1,9 +1,9 @@
 //! Making one attempt of one delivery.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::http::{Client, Exchange};
+use super::http::{Call, Client, Exchange};
 use super::mask::Mask;
 use super::payload::{self, Pieces};
 use super::sign;
@@ -50,7 +50,10 @@ pub(crate) async fn attempt(
     let started_at = clock.now();
     let body = body(catalog, live, request.event);
     let headers = headers(live, &request, started_at, &body);
-    let exchange = client.post(&live.prepared.target, headers, body.into()).await;
+    let timeout = live.subscription.terms.attempt_timeout();
+    let target = &live.prepared.target;
+    let exchange =
+        client.send(Call { method: Method::POST, target, headers, body: body.into(), timeout }).await;
     recorded(exchange, &live.prepared.mask, request.number, request.manual, started_at)
 }
 

@@ -1,7 +1,10 @@
 //! One subscription's deliveries in memory, and what is known of those in the store.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::circuit::Admitted;
 
 use crate::model::{AccountId, DeliveryKey, DeliveryStatus};
 use crate::model::{EventSeq, SequencedEvent, SubscriptionNo, Timestamp};
@@ -11,6 +14,35 @@ use crate::store::Record;
 const LATE_TURN: u32 = 8;
 /// How many requests a target gets at once before it has answered any.
 const FIRST_LIMIT: usize = 8;
+
+/// Where a lane's requests go, and how many at once.
+#[derive(Debug, Clone)]
+pub(crate) struct Aim {
+    /// The most requests in flight.
+    pub cap: usize,
+    /// The target's origin: what its circuit is known by.
+    pub host: Arc<str>,
+}
+
+impl Aim {
+    /// For a subscription that has ended: nothing is sent.
+    pub(crate) fn nowhere() -> Self {
+        Self { cap: 1, host: Arc::from("") }
+    }
+}
+
+/// What an attempt says of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It acknowledged.
+    Well,
+    /// It answered something else.
+    Answered,
+    /// It said that it has too much to do: 429, 502, 503, 504.
+    Overloaded,
+    /// It could not be reached, or did not answer.
+    Unreached,
+}
 
 /// A delivery that waits in memory or is in flight.
 #[derive(Debug, Clone)]
@@ -27,6 +59,8 @@ pub(crate) struct Job {
     pub has_row: bool,
     /// When it came into memory, by the monotonic clock.
     pub since: Duration,
+    /// In flight: by which leave of its host's circuit.
+    pub admitted: Admitted,
 }
 
 impl Job {
@@ -90,7 +124,15 @@ pub(crate) struct Lane {
     pub is_suspect: bool,
     /// How many may be in flight now: falls when the target can't be reached, rises with each success.
     pub limit: usize,
-    pub cap: usize,
+    pub aim: Aim,
+    /// Until the first decrease `limit` grows by one with each success, afterwards with so many as it is.
+    grows_fast: bool,
+    /// Successes since it last grew.
+    credit: usize,
+    /// Attempts that were under way when it last fell: their ends say nothing new.
+    stale: usize,
+    /// Its host's circuit holds it back.
+    pub held_back: bool,
     /// Deliveries with a row that are in memory or being written: not to be leased again.
     pub in_hand: HashSet<EventSeq>,
     /// When the first scheduled delivery in the store is due, as far as is known.
@@ -112,7 +154,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(account: AccountId, cap: usize) -> Self {
+    pub(crate) fn new(account: AccountId, aim: Aim) -> Self {
         Self {
             account,
             fresh: VecDeque::new(),
@@ -123,8 +165,12 @@ impl Lane {
             in_flight: 0,
             suspect_in_flight: 0,
             is_suspect: false,
-            limit: cap.min(FIRST_LIMIT),
-            cap,
+            limit: aim.cap.min(FIRST_LIMIT),
+            aim,
+            grows_fast: true,
+            credit: 0,
+            stale: 0,
+            held_back: false,
             in_hand: HashSet::new(),
             next_due: None,
             due_listed: None,
@@ -172,10 +218,10 @@ impl Lane {
         }
     }
 
-    /// Takes the subscription's own cap over.
-    pub(crate) fn set_cap(&mut self, cap: usize) {
-        self.cap = cap;
-        self.limit = self.limit.min(cap).max(1);
+    /// Takes over where the subscription's requests go, and how many at once.
+    pub(crate) fn set_aim(&mut self, aim: Aim) {
+        self.limit = self.limit.min(aim.cap).max(1);
+        self.aim = aim;
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -192,7 +238,7 @@ impl Lane {
 
     /// Whether something can be sent now.
     pub(crate) fn can_send(&self) -> bool {
-        self.queued() > 0 && self.in_flight < self.limit && !self.stopped
+        self.queued() > 0 && self.in_flight < self.limit && !self.stopped && !self.held_back
     }
 
     /// Takes everything out of memory.
@@ -232,9 +278,27 @@ impl Lane {
             && self.settling == Settling::Done
     }
 
-    /// An attempt reached the target, or did not.
-    pub(crate) fn adapt(&mut self, reached: bool) {
-        self.is_suspect = !reached;
-        self.limit = if reached { (self.limit + 1).min(self.cap) } else { (self.limit / 2).max(1) };
+    /// Follows what an attempt says of the target: additive increase, multiplicative decrease.
+    pub(crate) fn adapt(&mut self, outcome: Outcome) {
+        self.is_suspect = outcome == Outcome::Unreached;
+        let was_under_way = self.stale > 0;
+        self.stale = self.stale.saturating_sub(1);
+        match outcome {
+            Outcome::Well => {
+                self.credit += 1;
+                if self.grows_fast || self.credit >= self.limit {
+                    self.credit = 0;
+                    self.limit = (self.limit + 1).min(self.aim.cap);
+                }
+            }
+            Outcome::Answered => {}
+            Outcome::Overloaded | Outcome::Unreached if was_under_way => {}
+            Outcome::Overloaded | Outcome::Unreached => {
+                self.grows_fast = false;
+                self.credit = 0;
+                self.stale = self.in_flight;
+                self.limit = (self.limit / 2).max(1);
+            }
+        }
     }
 }

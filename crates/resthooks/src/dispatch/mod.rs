@@ -4,6 +4,7 @@
 //! again after a crash, and everything else waits in the store. Nothing here does I/O but `pump`, which fetches
 //! what is due, and `runner`, which makes attempts.
 
+mod circuit;
 mod lane;
 mod pace;
 mod pump;
@@ -13,7 +14,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lane::Job;
+pub(crate) use circuit::Admitted;
+pub use circuit::Circuit;
+pub(crate) use lane::{Aim, Job, Outcome};
 pub(crate) use pace::{Pace, pacer};
 pub(crate) use pump::{pump, settler, sweep};
 pub(crate) use queue::{Claim, Dispatch, Limits};

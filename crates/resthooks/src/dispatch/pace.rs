@@ -1,4 +1,5 @@
-//! Pace: at most so many requests a minute to a subscription's target, shared out among the nodes that send to it.
+//! Pace: at most so many requests in a second or a minute to a subscription's target, shared out among the nodes that send
+//! to it.
 //!
 //! A lane whose turn has not come by its pace stands apart from those that can send, so that it costs the others
 //! nothing, until the timer (`pacer`) brings it back. Nothing here sends or waits.
@@ -10,36 +11,38 @@ use std::time::Duration;
 use super::lane::Lane;
 use super::start_runners;
 use crate::core::Core;
-use crate::model::SubscriptionNo;
+use crate::model::{Per, RateLimit, SubscriptionNo};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// What a target that was silent for a while gets at once: this part of a minute's requests, one at least.
+const SECOND: Duration = Duration::from_secs(1);
+/// What a target that was silent for a while gets at once when nobody says: this part of a minute's requests, one at
+/// least.
 const BURST_PART: u64 = 60;
 
-/// At most so many turns in any minute, spread over it. A token bucket, kept as the moment from which on it would be
+/// At most so many turns in any such time, spread over it. A token bucket, kept as the moment from which on it would be
 /// full; a new one has one token, so that it is no burst.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    per_minute: u64,
+    rate: RateLimit,
     full_at: Duration,
 }
 
 impl Pace {
-    /// So many a minute, at least one, as one of `nodes` that share them.
-    pub(crate) fn new(per_minute: u32, now: Duration, nodes: usize) -> Self {
-        let mut pace = Self { per_minute: u64::from(per_minute.max(1)), full_at: now };
+    /// At this rate, as one of `nodes` that share it.
+    pub(crate) fn new(rate: RateLimit, now: Duration, nodes: usize) -> Self {
+        let mut pace = Self { rate, full_at: now };
         pace.full_at += pace.ahead(nodes);
         pace
     }
 
     /// The same with as much at once from the beginning as after a silence.
-    pub(crate) fn full(per_minute: u32, now: Duration) -> Self {
-        Self { per_minute: u64::from(per_minute.max(1)), full_at: now }
+    pub(crate) const fn full(rate: RateLimit, now: Duration) -> Self {
+        Self { rate, full_at: now }
     }
 
     /// Another rate from now on: what was owed by the former one is owed no longer than this one asks for.
-    pub(crate) fn set(&mut self, per_minute: u32, now: Duration, nodes: usize) {
-        let slower = Self::new(per_minute, now, nodes);
+    pub(crate) fn set(&mut self, rate: RateLimit, now: Duration, nodes: usize) {
+        let slower = Self::new(rate, now, nodes);
         let longest = slower.full_at + slower.interval(nodes);
         *self = Self { full_at: self.full_at.min(longest), ..slower };
     }
@@ -59,23 +62,44 @@ impl Pace {
         self.full_at <= now
     }
 
-    /// One node's part of a minute, rounded down, so that all together stay within it; 0 when there are more nodes.
+    /// The time in which turns are counted.
+    const fn period(&self) -> Duration {
+        match self.rate.per {
+            Per::Second => SECOND,
+            Per::Minute => MINUTE,
+        }
+    }
+
+    fn limit(&self) -> u64 {
+        u64::from(self.rate.limit.max(1))
+    }
+
+    /// One node's part of the period's turns, rounded down, so that all together stay within it; 0 when there are more
+    /// nodes.
     fn part(&self, nodes: usize) -> u64 {
-        self.per_minute / share(nodes)
+        self.limit() / share(nodes)
     }
 
+    /// How many of them at once after a silence.
     fn burst(&self, nodes: usize) -> u64 {
-        (self.part(nodes) / BURST_PART).max(1)
+        let part = self.part(nodes);
+        let unsaid = match self.rate.per {
+            // A second's worth of a second would leave nothing to spread: a tenth.
+            Per::Second => part / 10,
+            Per::Minute => part / BURST_PART,
+        };
+        let said = self.rate.burst.map(|burst| u64::from(burst) / share(nodes));
+        said.unwrap_or(unsaid).clamp(1, part.max(1))
     }
 
-    /// Between two turns, when there are always some wanted: so long that with the burst before it no minute holds more
-    /// than allowed. With more nodes than that, it evens out over as many minutes.
+    /// Between two turns, when there are always some wanted: so long that with the burst before it no period holds more
+    /// than allowed. With more nodes than that, it evens out over as many periods.
     fn interval(&self, nodes: usize) -> Duration {
-        let (minutes, turns) = match self.part(nodes) {
-            0 => (share(nodes), self.per_minute),
+        let (periods, turns) = match self.part(nodes) {
+            0 => (share(nodes), self.limit()),
             part => (1, part + 1 - self.burst(nodes)),
         };
-        let nanos = (MINUTE.as_nanos() * u128::from(minutes)).div_ceil(u128::from(turns));
+        let nanos = (self.period().as_nanos() * u128::from(periods)).div_ceil(u128::from(turns));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
@@ -118,17 +142,17 @@ impl Paces {
     }
 
     /// A subscription's rate, `None` for any. Whether that is another one than before.
-    pub(super) fn set(&mut self, no: SubscriptionNo, per_minute: Option<u32>) -> bool {
-        let Some(per_minute) = per_minute else { return self.of.remove(&no).is_some() };
+    pub(super) fn set(&mut self, no: SubscriptionNo, rate: Option<RateLimit>) -> bool {
+        let Some(rate) = rate else { return self.of.remove(&no).is_some() };
         let (now, nodes) = (self.now, self.nodes);
         match self.of.get_mut(&no) {
-            Some(pace) if pace.per_minute == u64::from(per_minute) => false,
+            Some(pace) if pace.rate == rate => false,
             Some(pace) => {
-                pace.set(per_minute, now, nodes);
+                pace.set(rate, now, nodes);
                 true
             }
             None => {
-                self.of.insert(no, Pace::new(per_minute, now, nodes));
+                self.of.insert(no, Pace::new(rate, now, nodes));
                 true
             }
         }
@@ -231,7 +255,7 @@ mod tests {
 
     /// When turns are taken by somebody who takes all he can get for so long.
     fn greedy(per_minute: u32, nodes: usize, minutes: u32) -> Vec<Duration> {
-        let mut pace = Pace::new(per_minute, Duration::ZERO, nodes);
+        let mut pace = Pace::new(RateLimit::of_minute(per_minute), Duration::ZERO, nodes);
         let mut taken = Vec::new();
         let mut now = Duration::ZERO;
         while now < MINUTE * minutes {
@@ -259,7 +283,7 @@ mod tests {
     #[test]
     fn who_was_silent_gets_a_second_at_once_and_then_no_more_than_allowed() {
         for rate in RATES {
-            let mut pace = Pace::new(rate, Duration::ZERO, 1);
+            let mut pace = Pace::new(RateLimit::of_minute(rate), Duration::ZERO, 1);
             let mut now = MINUTE * 60;
             let (begun, mut taken) = (now, Vec::new());
             while now < begun + MINUTE * 2 {
@@ -270,6 +294,38 @@ mod tests {
             let at_once = taken.iter().filter(|at| **at == begun).count();
             assert_eq!(at_once, (rate as usize / 60).max(1), "{rate}");
             assert!(most_in_a_minute(&taken) <= rate as usize, "{rate}: {}", most_in_a_minute(&taken));
+        }
+    }
+
+    /// Whatever the time and the burst: no such time holds more than allowed, and hardly less.
+    #[test]
+    fn seconds_and_bursts_are_kept() {
+        for (limit, per, burst) in [
+            (1, Per::Second, None),
+            (5, Per::Second, None),
+            (100, Per::Second, Some(50)),
+            (100, Per::Second, Some(100)),
+            (60, Per::Minute, Some(60)),
+            (60, Per::Minute, Some(7)),
+        ] {
+            let rate = RateLimit { limit, per, burst };
+            let period = if per == Per::Second { SECOND } else { MINUTE };
+            let mut pace = Pace::full(rate, Duration::ZERO);
+            let (mut now, mut taken) = (Duration::ZERO, Vec::new());
+            while now < period * 10 {
+                taken.push(now);
+                pace.take(now, 1);
+                now = now.max(pace.ready_at(1));
+            }
+            let within = |from: &Duration| taken.partition_point(|at| *at < *from + period);
+            let most = taken.iter().enumerate().map(|(place, from)| within(from) - place).max().unwrap();
+            assert!(most <= limit as usize, "{rate:?}: {most}");
+            let at_once = taken.iter().filter(|at| at.is_zero()).count();
+            let unsaid = if per == Per::Second { limit / 10 } else { limit / 60 };
+            assert_eq!(at_once as u32, burst.unwrap_or(unsaid).max(1), "{rate:?}");
+            // After a burst of all there is, the next comes a period later: what is owed.
+            let least = if burst == Some(limit) { 10 } else { limit as usize * 4 };
+            assert!(taken.len() >= least, "{rate:?}: {}", taken.len());
         }
     }
 
@@ -287,13 +343,13 @@ mod tests {
 
     #[test]
     fn another_rate_holds_at_once() {
-        let mut pace = Pace::new(1, Duration::ZERO, 1);
+        let mut pace = Pace::new(RateLimit::of_minute(1), Duration::ZERO, 1);
         pace.take(Duration::ZERO, 1);
         assert_eq!(pace.ready_at(1), MINUTE);
-        pace.set(600, Duration::ZERO, 1);
+        pace.set(RateLimit::of_minute(600), Duration::ZERO, 1);
         assert!(pace.ready_at(1) <= Duration::from_millis(110), "{:?}", pace.ready_at(1));
         pace.take(pace.ready_at(1), 1);
-        pace.set(2, Duration::from_secs(1), 1);
+        pace.set(RateLimit::of_minute(2), Duration::from_secs(1), 1);
         pace.take(Duration::from_secs(1), 1);
         let wait = pace.ready_at(1).saturating_sub(Duration::from_secs(1));
         assert!((30..32).contains(&wait.as_secs()), "{wait:?}");
@@ -304,7 +360,9 @@ mod tests {
         let mut paces = Paces::default();
         let no = SubscriptionNo(1);
         assert_eq!(paces.reserve(no, Duration::ZERO), Ok(Duration::ZERO), "no rate, no wait");
-        assert!(paces.set(no, Some(60)) && !paces.set(no, Some(60)));
+        assert!(
+            paces.set(no, Some(RateLimit::of_minute(60))) && !paces.set(no, Some(RateLimit::of_minute(60)))
+        );
         let second = Duration::from_secs(1);
         assert_eq!(paces.reserve(no, second), Ok(Duration::ZERO));
         assert_eq!(paces.reserve(no, second), Ok(second));

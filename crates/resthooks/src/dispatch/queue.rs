@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::lane::{Job, Settling};
+use super::circuit::{Admitted, Circuit};
+use super::lane::{Aim, Job, Outcome, Settling};
 use super::state::{RESERVED, State, earlier};
 use crate::env::Clock;
-use crate::model::{AccountId, DeliveryStatus, EventSeq, NodeNo, SubscriptionNo, Timestamp};
+use crate::model::{AccountId, DeliveryStatus, EventSeq, NodeNo, RateLimit, SubscriptionNo, Timestamp};
 use crate::store::{Backlog, LeaseDue, Leased, Record};
 
 /// One lane's fresh deliveries may take this part of the bytes of all.
@@ -54,6 +55,8 @@ pub(crate) struct Counts {
     pub fetching: usize,
     /// Lanes whose deliveries in the store are being moved, or are to be.
     pub moving: usize,
+    /// Hosts that nothing, or only a probe, is sent to.
+    pub open_circuits: usize,
 }
 
 /// What a claim for one delivery found.
@@ -100,7 +103,7 @@ impl Dispatch {
     fn unlock(&self, mut state: MutexGuard<'_, State>) {
         let due = std::mem::take(&mut state.due_grew);
         let settle = std::mem::take(&mut state.settle_grew);
-        let paced = std::mem::take(&mut state.paces.grew);
+        let paced = std::mem::take(&mut state.paces.grew) | std::mem::take(&mut state.circuits.grew);
         drop(state);
         if paced {
             self.pace_changed.notify_one();
@@ -114,13 +117,13 @@ impl Dispatch {
     }
 
     /// Puts deliveries into their lanes; gives back those that find no room.
-    pub(crate) fn push(&self, jobs: Vec<(SubscriptionNo, usize, Job)>) -> Vec<(SubscriptionNo, Job)> {
+    pub(crate) fn push(&self, jobs: Vec<(SubscriptionNo, Aim, Job)>) -> Vec<(SubscriptionNo, Job)> {
         let mut state = self.lock();
         let mut overflow = Vec::new();
         let most = self.limits.queue_bytes / LANE_PART;
-        for (no, cap, job) in jobs {
+        for (no, aim, job) in jobs {
             let full = state.fresh_bytes >= self.limits.queue_bytes;
-            let lane = state.lane(no, &job.event.event.account, cap);
+            let lane = state.lane(no, &job.event.event.account, &aim);
             let few = lane.fresh_len() < RESERVED;
             let room = !full && lane.fresh_len() < self.limits.queue_per_target && lane.fresh_bytes < most;
             if lane.stopped || !(few || room) {
@@ -161,15 +164,17 @@ impl Dispatch {
         next
     }
 
-    /// An attempt has ended; `reached` tells whether the target could be reached, when it was tried. Gives the next
-    /// delivery to send, and whether there may be more.
+    /// An attempt has ended; `outcome` is what it says of its target, when it was made. Gives the next delivery to send, and
+    /// whether there may be more.
     pub(crate) fn finish(
         &self,
         no: SubscriptionNo,
-        reached: Option<bool>,
+        admitted: &Admitted,
+        outcome: Option<Outcome>,
     ) -> (Option<(SubscriptionNo, Job)>, bool) {
+        let now = self.clock.monotonic();
         let mut state = self.lock();
-        state.finished(no, reached);
+        state.finished(no, admitted, outcome, now);
         if state.in_flight == 0 {
             self.idle.notify_waiters();
         }
@@ -180,19 +185,20 @@ impl Dispatch {
     }
 
     /// An attempt has broken off.
-    pub(crate) fn broke_off(&self, no: SubscriptionNo) {
+    pub(crate) fn broke_off(&self, no: SubscriptionNo, admitted: &Admitted) {
+        let now = self.clock.monotonic();
         let mut state = self.lock();
-        state.finished(no, None);
+        state.finished(no, admitted, None, now);
         if state.in_flight == 0 {
             self.idle.notify_waiters();
         }
         self.unlock(state);
     }
 
-    /// A record is durable. `was_waiting`: its row was scheduled or held before. `cap`: its subscription's.
-    pub(crate) fn recorded(&self, record: &Record, was_waiting: bool, cap: Option<usize>) {
+    /// A record is durable. `was_waiting`: its row was scheduled or held before. `aim`: its subscription's.
+    pub(crate) fn recorded(&self, record: &Record, was_waiting: bool, aim: &Aim) {
         let mut state = self.lock();
-        state.recorded(record, was_waiting, cap);
+        state.recorded(record, was_waiting, aim);
         self.unlock(state);
     }
 
@@ -217,10 +223,10 @@ impl Dispatch {
 
     /// What the store has waiting: at a start, or taken over from another node. Told twice, it counts twice until it is
     /// sent; what is due is found all the same.
-    pub(crate) fn load(&self, backlog: &Backlog, account: &AccountId, cap: usize, settle: bool) {
+    pub(crate) fn load(&self, backlog: &Backlog, account: &AccountId, aim: &Aim, settle: bool) {
         let mut state = self.lock();
         state.waiting += backlog.scheduled + backlog.held;
-        let lane = state.lane(backlog.subscription, account, cap);
+        let lane = state.lane(backlog.subscription, account, aim);
         lane.waiting += backlog.scheduled + backlog.held;
         lane.next_due = earlier(lane.next_due, backlog.next_due);
         if settle {
@@ -260,6 +266,7 @@ impl Dispatch {
                 automatic: delivery.automatic,
                 has_row: true,
                 since,
+                admitted: Admitted::default(),
             };
             if !touched.contains(&job.event.seq) && lane.in_hand.insert(job.event.seq) {
                 count += 1;
@@ -278,18 +285,15 @@ impl Dispatch {
     }
 
     /// The subscription has changed: what waits in memory is given back for the caller to record, and what waits in
-    /// the store will be settled. `cap` is `None` when it has ended.
-    pub(crate) fn subscription_changed(
-        &self,
-        no: SubscriptionNo,
-        cap: Option<usize>,
-        sends: bool,
-    ) -> Vec<Job> {
+    /// the store will be settled. `aim` is `None` when it has ended.
+    pub(crate) fn subscription_changed(&self, no: SubscriptionNo, aim: Option<Aim>, sends: bool) -> Vec<Job> {
         let mut state = self.lock();
         let Some(lane) = state.lanes.get_mut(&no) else { return Vec::new() };
         lane.stopped = false;
-        if let Some(cap) = cap {
-            lane.set_cap(cap);
+        if let Some(aim) = aim {
+            // Its new target may be as good as any. Where it is still in line for the former one it is passed over.
+            lane.held_back = false;
+            lane.set_aim(aim);
         }
         let (fresh, late) = (lane.fresh_bytes, lane.late_bytes);
         let drained = if sends { Vec::new() } else { lane.drain() };
@@ -362,12 +366,12 @@ impl Dispatch {
         &self,
         no: SubscriptionNo,
         account: &AccountId,
-        cap: usize,
+        aim: &Aim,
         seq: EventSeq,
         has_row: bool,
     ) -> Claim {
         let mut state = self.lock();
-        let lane = state.lane(no, account, cap);
+        let lane = state.lane(no, account, aim);
         if let Some(job) = lane.take(seq) {
             state.queued -= 1;
             state.count_out(&job);
@@ -401,12 +405,12 @@ impl Dispatch {
         stale
     }
 
-    /// How many requests a minute a subscription's target allows, `None` for any. Holds from now on.
-    pub(crate) fn set_rate(&self, no: SubscriptionNo, per_minute: Option<u32>) {
+    /// How often a subscription's target is asked at most, `None` for any. Holds from now on.
+    pub(crate) fn set_rate(&self, no: SubscriptionNo, rate: Option<RateLimit>) {
         let mut state = self.lock();
         // Without any rates until now nobody has looked at the clock.
         state.paces.set_now(self.clock.monotonic());
-        if state.paces.set(no, per_minute) {
+        if state.paces.set(no, rate) {
             state.list_ready(no);
         }
         self.unlock(state);
@@ -428,14 +432,23 @@ impl Dispatch {
         self.lock().paces.reserve(no, longest)
     }
 
-    /// Brings lanes back whose pace allows the next request; how long until there is another one.
+    /// Brings lanes back whose pace allows the next request, or whose host is to be tried again; how long until there
+    /// is another one.
     pub(crate) fn resume_paced(&self) -> Option<Duration> {
+        let now = self.clock.monotonic();
         let mut state = self.lock();
         let come = state.paces.come();
         state.resume(come);
-        let wait = state.paces.wait();
+        let tried = state.circuits.come(now);
+        state.let_go(tried);
+        let waits = [state.paces.wait(), state.circuits.wait(now)];
         self.unlock(state);
-        wait
+        waits.into_iter().flatten().min()
+    }
+
+    /// How a target's host stands.
+    pub(crate) fn circuit(&self, host: &str) -> Circuit {
+        self.lock().circuits.of(host)
     }
 
     /// Opens or shuts the gate: while it is shut, nothing new is sent.
@@ -464,6 +477,7 @@ impl Dispatch {
             waiting: state.waiting,
             fetching: state.fetching,
             moving: state.moving + state.settle.len(),
+            open_circuits: state.circuits.open(),
         }
     }
 

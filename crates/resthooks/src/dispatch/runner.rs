@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Job;
+use super::{Job, Outcome};
 use crate::core::Core;
 use crate::deliver::{Request, attempt};
 use crate::index::Live;
@@ -12,7 +12,7 @@ use crate::ingest::Recorded;
 use crate::model::{
     Attempt, DeliveryStatus, ErrorClass, Health, SubscriptionNo, SubscriptionStatus, Timestamp,
 };
-use crate::record::{self, Verdict};
+use crate::record::{self, Judging, Verdict};
 use crate::store::Record;
 
 /// After a fault of our own a delivery is tried again after so long.
@@ -29,9 +29,9 @@ async fn run(core: Arc<Core>, no: SubscriptionNo, job: Job) {
     let mut next = Some((no, job));
     while let Some((no, job)) = next {
         let mut held = Held { core: &core, no, job: Some(job) };
-        let reached = held.process().await;
-        held.job = None;
-        let (following, more) = core.dispatch.finish(no, reached);
+        let outcome = held.process().await;
+        let admitted = held.job.take().map(|job| job.admitted).unwrap_or_default();
+        let (following, more) = core.dispatch.finish(no, &admitted, outcome);
         if more {
             start_runners(&core);
         }
@@ -53,7 +53,7 @@ impl Drop for Held<'_> {
         tracing::error!(subscription = self.no.0, "an attempt broke off; its delivery is scheduled again");
         let at = self.core.options.clock.now().plus(AFTER_FAULT);
         push(self.core, &job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(at)));
-        self.core.dispatch.broke_off(self.no);
+        self.core.dispatch.broke_off(self.no, &job.admitted);
         if tokio::runtime::Handle::try_current().is_ok() {
             start_runners(self.core);
         }
@@ -61,8 +61,8 @@ impl Drop for Held<'_> {
 }
 
 impl Held<'_> {
-    /// Brings the delivery to its next state. Answers whether the target could be reached, if it was tried.
-    async fn process(&self) -> Option<bool> {
+    /// Brings the delivery to its next state. Answers what that says of the target, if it was tried.
+    async fn process(&self) -> Option<Outcome> {
         let job = self.job.as_ref()?;
         let live = self.core.index.get(self.no);
         let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
@@ -78,10 +78,10 @@ impl Held<'_> {
             return None;
         }
         let attempt = attempt_now(self.core, &live, job, false).await;
-        let reached = attempt.error.is_none_or(|class| !is_unreached(class));
+        let outcome = outcome(&attempt);
         let record = judged(self.core, &live, job, attempt);
         push(self.core, job, record);
-        Some(reached)
+        outcome
     }
 }
 
@@ -101,9 +101,15 @@ pub(crate) fn unsent(status: SubscriptionStatus) -> (DeliveryStatus, String) {
     (status, reason.to_owned())
 }
 
-/// Whether a target that fails so is to be spared: it could not be reached, or did not answer.
-const fn is_unreached(class: ErrorClass) -> bool {
-    !matches!(class, ErrorClass::BlockedAddress | ErrorClass::InvalidRequest)
+/// What an attempt says of its target; nothing when it was our own doing that it failed.
+const fn outcome(attempt: &Attempt) -> Option<Outcome> {
+    match (attempt.error, attempt.status_code) {
+        (Some(ErrorClass::BlockedAddress | ErrorClass::InvalidRequest), _) | (None, None) => None,
+        (Some(_), _) => Some(Outcome::Unreached),
+        (None, Some(200..=299)) => Some(Outcome::Well),
+        (None, Some(429 | 502 | 503 | 504)) => Some(Outcome::Overloaded),
+        (None, Some(_)) => Some(Outcome::Answered),
+    }
 }
 
 /// Makes one attempt and counts it.
@@ -135,8 +141,15 @@ fn judged(core: &Arc<Core>, live: &Live, job: &Job, attempt: Attempt) -> Record 
     let no = live.subscription.no;
     let now = core.options.clock.now();
     let automatic = job.automatic + 1;
-    let verdict =
-        record::judge(&attempt, automatic, now, &core.options.retry, core.options.random.fraction());
+    let by = Judging {
+        automatic,
+        accepted_at: job.event.event.uid.time(),
+        now,
+        policy: &core.options.retry,
+        own: live.subscription.terms.retry.as_ref(),
+        fraction: core.options.random.fraction(),
+    };
+    let verdict = record::judge(&attempt, &by);
     note_health(core, no, attempt.is_success(), now);
     let mut record = job.record(no, DeliveryStatus::Delivered, None, None);
     record.attempts = job.attempts + 1;

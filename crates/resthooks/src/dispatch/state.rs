@@ -1,9 +1,11 @@
 //! Lanes, accounts and turns, behind one lock. Every method leaves the lists as the lanes' contents ask for.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::{Job, Lane, Settling};
+use super::circuit::{Admitted, Circuits};
+use super::lane::{Aim, Job, Lane, Outcome, Settling};
 use super::pace::Paces;
 use super::queue::Due;
 use crate::model::{AccountId, DeliveryStatus, NodeNo, SubscriptionNo, Timestamp};
@@ -48,6 +50,8 @@ pub(super) struct State {
     pub(super) moving: usize,
     /// What each target is allowed.
     pub(super) paces: Paces,
+    /// Which hosts are in trouble.
+    pub(super) circuits: Circuits,
     /// Nothing new is sent while too many records wait to be written.
     pub(super) gate_shut: bool,
     pub(super) closed: bool,
@@ -58,10 +62,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn lane(&mut self, no: SubscriptionNo, account: &AccountId, cap: usize) -> &mut Lane {
-        let lane = self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), cap));
-        if lane.cap != cap {
-            lane.set_cap(cap);
+    pub(super) fn lane(&mut self, no: SubscriptionNo, account: &AccountId, aim: &Aim) -> &mut Lane {
+        let lane = self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), aim.clone()));
+        if lane.aim.cap != aim.cap || lane.aim.host != aim.host {
+            lane.set_aim(aim.clone());
         }
         lane
     }
@@ -84,7 +88,7 @@ impl State {
             let id = self.ring.pop_front()?;
             let Some(account) = self.accounts.get_mut(&id) else { continue };
             let taken = (account.in_flight < allowed)
-                .then(|| take_from(account, &mut self.lanes, &mut self.paces, spared))
+                .then(|| take_from(account, &mut self.lanes, &mut self.paces, &mut self.circuits, spared))
                 .flatten();
             account.listed = !account.ready.is_empty();
             if account.listed {
@@ -106,16 +110,26 @@ impl State {
         None
     }
 
-    pub(super) fn finished(&mut self, no: SubscriptionNo, reached: Option<bool>) {
+    /// An attempt has ended, or was not made after all (no outcome).
+    pub(super) fn finished(
+        &mut self,
+        no: SubscriptionNo,
+        admitted: &Admitted,
+        outcome: Option<Outcome>,
+        now: Duration,
+    ) {
         self.in_flight -= 1;
         let Some(lane) = self.lanes.get_mut(&no) else { return };
+        let reached = outcome.map(|outcome| outcome != Outcome::Unreached);
+        let host = admitted.host().unwrap_or(&lane.aim.host);
+        let free = self.circuits.ended(host, admitted, reached, now);
         lane.in_flight -= 1;
         if lane.suspect_in_flight > 0 {
             lane.suspect_in_flight -= 1;
             self.suspect_in_flight -= 1;
         }
-        if let Some(reached) = reached {
-            lane.adapt(reached);
+        if let Some(outcome) = outcome {
+            lane.adapt(outcome);
         }
         if let Some(account) = self.accounts.get_mut(&lane.account) {
             account.in_flight -= 1;
@@ -124,19 +138,35 @@ impl State {
                 self.accounts.remove(&id);
             }
         }
+        self.let_go(free);
         self.list_ready(no);
         self.list_due(no);
         self.forget_if_idle(no);
     }
 
-    pub(super) fn recorded(&mut self, record: &Record, was_waiting: bool, cap: Option<usize>) {
+    /// Lanes that their hosts' circuits held back may be looked at again. One that has nothing to send any more lets
+    /// another one of its host go in its place.
+    pub(super) fn let_go(&mut self, mut free: Vec<SubscriptionNo>) {
+        while let Some(no) = free.pop() {
+            let Some(lane) = self.lanes.get_mut(&no) else { continue };
+            lane.held_back = false;
+            let host = Arc::clone(&lane.aim.host);
+            if lane.can_send() {
+                self.list_ready(no);
+            } else {
+                free.extend(self.circuits.pass_on(&host));
+            }
+        }
+    }
+
+    pub(super) fn recorded(&mut self, record: &Record, was_waiting: bool, aim: &Aim) {
         let waits = if record.keep_state {
             was_waiting
         } else {
             matches!(record.status, DeliveryStatus::Scheduled | DeliveryStatus::Held)
         };
         let no = record.key.subscription;
-        let lane = self.lane(no, &record.account, cap.unwrap_or(1));
+        let lane = self.lane(no, &record.account, aim);
         if record.has_row {
             lane.put_down(record.key.event);
         }
@@ -265,6 +295,7 @@ fn take_from(
     account: &mut Account,
     lanes: &mut HashMap<SubscriptionNo, Lane>,
     paces: &mut Paces,
+    circuits: &mut Circuits,
     spared: bool,
 ) -> Option<(SubscriptionNo, Job, bool)> {
     for _ in 0..account.ready.len() {
@@ -280,7 +311,13 @@ fn take_from(
             account.ready.push_back(no);
             continue;
         }
-        let Some(job) = lane.pop() else { continue };
+        let admitted = circuits.admit(&lane.aim.host, no);
+        if admitted == Admitted::No {
+            lane.held_back = true;
+            continue;
+        }
+        let Some(mut job) = lane.pop() else { continue };
+        job.admitted = admitted;
         lane.in_flight += 1;
         lane.suspect_in_flight += usize::from(lane.is_suspect);
         account.in_flight += 1;

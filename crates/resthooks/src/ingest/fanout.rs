@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Recorded;
 use crate::core::Core;
-use crate::dispatch::{Job, start_runners};
+use crate::dispatch::{Admitted, Job, start_runners};
 use crate::model::{DeliveryStatus, Match, SequencedEvent};
 
 /// Matches that are given lanes in one go.
@@ -56,9 +56,10 @@ pub(super) fn fan_out(core: &Arc<Core>) {
     let since = core.options.clock.monotonic();
     let mut jobs = Vec::new();
     for (event, Match { subscription, sequence }) in core.writer.fan_out().take() {
-        let job = Job { event, sequence, attempts: 0, automatic: 0, has_row: false, since };
-        match core.cap(subscription) {
-            Some(cap) => jobs.push((subscription, cap, job)),
+        let admitted = Admitted::default();
+        let job = Job { event, sequence, attempts: 0, automatic: 0, has_row: false, since, admitted };
+        match core.aim(subscription) {
+            Some(aim) => jobs.push((subscription, aim, job)),
             None => {
                 let reason = Some("the subscription has ended".to_owned());
                 let record = job.record(subscription, DeliveryStatus::Cancelled, reason, None);

@@ -10,7 +10,7 @@ use super::fanout::fan_out;
 use super::line::{Taken, unavailable};
 use super::{Append, Origin, Recorded};
 use crate::core::Core;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Aim, Dispatch};
 use crate::events::Accepted;
 use crate::model::{DeliveryStatus, Event, SequencedEvent, SubscriptionNo};
 use crate::stats::Stats;
@@ -69,7 +69,8 @@ pub(super) fn recorded(core: &Core, records: &[Record], sides: Vec<Side>) {
     for (record, (was_waiting, _)) in records.iter().zip(&sides) {
         if Dispatch::concerns(record, *was_waiting) {
             let no = record.key.subscription;
-            core.dispatch.recorded(record, *was_waiting, core.cap(no));
+            let aim = core.aim(no).unwrap_or_else(Aim::nowhere);
+            core.dispatch.recorded(record, *was_waiting, &aim);
             // Its subscription may have been resumed, stopped or ended while this waited to be written.
             let fits = match record.status {
                 DeliveryStatus::Held => core.holds(no),

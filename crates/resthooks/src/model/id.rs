@@ -22,6 +22,12 @@ impl Uid {
         Self(Ulid::from_parts(at.as_millis().unsigned_abs(), random))
     }
 
+    /// When it was made.
+    #[must_use]
+    pub fn time(self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
+    }
+
     /// All of it zero: for what there is one of at most.
     pub const ZERO: Self = Self(Ulid::nil());
     /// All of it ones: above every other.

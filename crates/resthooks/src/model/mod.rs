@@ -22,6 +22,7 @@ mod signature;
 mod signing_key;
 mod subscription;
 mod target;
+mod terms;
 mod timestamp;
 
 pub use account::AccountSettings;
@@ -45,6 +46,7 @@ pub use subscription::{
     Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
 };
 pub use target::TargetUrl;
+pub use terms::{Per, RateLimit, Retry, Span, Statuses, Terms, TermsChange, Waits};
 pub use timestamp::Timestamp;
 
 /// Why a text is not a valid value of the type asked for. The message names what was expected and can be shown to

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, EventName, EventPattern, Grant, Handshake, Intent, Invalid, Secret, Signature, SigningKey,
-    SubscriptionId, TargetUrl, Timestamp,
+    AccountId, EventName, EventPattern, Grant, Handshake, Intent, Invalid, RateLimit, Secret, Signature,
+    SigningKey, SubscriptionId, TargetUrl, Terms, Timestamp,
 };
 
 /// A subscription's internal number, given by the store when it is created, ascending. Internal: it would tell one
@@ -144,9 +144,9 @@ pub struct Subscription {
     /// Extra request headers, names in lower case.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The most requests in flight at once; the server's default when absent.
-    #[serde(default)]
-    pub max_in_flight: Option<u32>,
+    /// What was asked for of its delivery beside the server's defaults.
+    #[serde(flatten)]
+    pub terms: Terms,
     /// Signs.
     pub secret: Secret,
     /// Signs as well, by Ed25519 (`v1a`), when the subscription has chosen that.
@@ -188,10 +188,21 @@ impl Subscription {
         if first.is_exact() { Some(first) } else { Some(matching.find(|p| p.is_exact()).unwrap_or(first)) }
     }
 
-    /// The most requests a minute that its target allows; any number when absent.
+    /// The most requests that it is sent in a time: as its owner asked, or as its target has granted, whichever is less; any
+    /// number when absent.
     #[must_use]
-    pub fn rate(&self) -> Option<u32> {
-        self.grant.as_ref().and_then(|grant| grant.per_minute)
+    pub fn rate(&self) -> Option<RateLimit> {
+        let granted = self.grant.as_ref().and_then(|grant| grant.per_minute).map(RateLimit::of_minute);
+        let both = self.terms.rate_limit.into_iter().chain(granted);
+        both.min_by_key(|rate| rate.per_minute())
+    }
+
+    /// Whether it is what its target has granted that bounds its rate.
+    #[must_use]
+    pub fn is_rate_granted(&self) -> bool {
+        let granted = self.grant.as_ref().and_then(|grant| grant.per_minute);
+        let own = self.terms.rate_limit.map(RateLimit::per_minute);
+        granted.is_some_and(|granted| own.is_none_or(|own| granted < own))
     }
 }
 

@@ -12,7 +12,7 @@ async fn call(client: &Client, peer: &Peer, method: Method, body: &'static str) 
     headers.insert("accept", "text/plain".parse().unwrap());
     headers.insert("content-length", "7".parse().unwrap());
     let body = Body::from(Bytes::from_static(body.as_bytes()));
-    client.send(Call { method, target: &peer.target(), headers, body }).await
+    client.send(Call { method, target: &peer.target(), headers, body, timeout: None }).await
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ pub(crate) fn to(target: &str) -> NewSubscription {
         metadata: None,
         payload: PayloadKind::Full,
         headers: std::collections::BTreeMap::new(),
-        max_in_flight: None,
+        terms: Default::default(),
         secret: None,
         signature: None,
         intent: None,

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use resthooks::model::{Secret, SubscriptionStatus, TargetUrl};
+use resthooks::model::{Secret, SubscriptionStatus, TargetUrl, Terms, TermsChange};
 use resthooks::store::{Page, SubscriptionFilter};
 use resthooks::{NewSubscription, Scope, SubscriptionChange, SubscriptionView};
 
 use crate::app::{App, account, code, event, fields, own, page, pattern, subscribe, to};
+
+fn capped(max_in_flight: u32) -> Terms {
+    Terms { max_in_flight: Some(max_in_flight), ..Terms::default() }
+}
 
 fn secret(n: u8) -> Secret {
     Secret::from_key([n; Secret::GENERATED_LEN])
@@ -24,7 +28,7 @@ async fn what_was_created_is_read_back_also_after_a_restart() {
         description: Some("for the CRM".to_owned()),
         metadata: serde_json::json!({"plan": [1, 2.5]}).as_object().cloned(),
         headers: [("X-Team".to_owned(), "a".to_owned())].into(),
-        max_in_flight: Some(3),
+        terms: capped(3),
         ..subscribe()
     };
     let created = app.hooks.create_subscription(&account("acme"), new).await.unwrap();
@@ -94,7 +98,7 @@ async fn every_wrong_field_is_refused_at_once_and_nothing_is_stored() {
     let bad = NewSubscription {
         events: vec![pattern("contact.create"), pattern("contact.delete"), pattern("contact.*")],
         headers: [("content-type".to_owned(), "text/plain".to_owned())].into(),
-        max_in_flight: Some(257),
+        terms: capped(257),
         ..to("http://127.0.0.1/")
     };
     let refused = app.hooks.create_subscription(&account("acme"), bad).await;
@@ -125,7 +129,7 @@ async fn replacing_keeps_what_is_not_written() {
 #[tokio::test]
 async fn a_change_touches_what_it_names_and_an_empty_one_nothing() {
     let app = App::start().await;
-    let new = NewSubscription { description: Some("old".to_owned()), max_in_flight: Some(2), ..subscribe() };
+    let new = NewSubscription { description: Some("old".to_owned()), terms: capped(2), ..subscribe() };
     let created = app.hooks.create_subscription(&account("acme"), new).await.unwrap().subscription;
     app.tick();
     let same = app
@@ -137,10 +141,13 @@ async fn a_change_touches_what_it_names_and_an_empty_one_nothing() {
     let change = SubscriptionChange { description: Some(None), ..SubscriptionChange::default() };
     let changed =
         app.hooks.change_subscription(&own("acme"), created.id, change, None).await.unwrap().subscription;
-    assert_eq!((changed.description, changed.max_in_flight), (None, Some(2)));
+    assert_eq!((changed.description, changed.terms.max_in_flight), (None, Some(2)));
     assert_eq!(changed.updated_at, app.now());
-    let bad =
-        SubscriptionChange { events: Some(Vec::new()), max_in_flight: Some(Some(0)), ..Default::default() };
+    let bad = SubscriptionChange {
+        events: Some(Vec::new()),
+        terms: TermsChange { max_in_flight: Some(Some(0)), ..TermsChange::default() },
+        ..Default::default()
+    };
     let refused = app.hooks.change_subscription(&own("acme"), created.id, bad, None).await;
     assert_eq!(fields(refused), ["events", "max_in_flight"]);
 }
@@ -168,7 +175,7 @@ async fn another_accounts_reads_as_absent() {
     assert_eq!(code(app.hooks.subscription_secret(&scope, id).await), "not_found");
     assert_eq!(code(app.hooks.replace_subscription(&scope, id, subscribe(), None).await), "not_found");
     // Absent before invalid: errors tell nothing of it.
-    let bad = NewSubscription { max_in_flight: Some(0), ..subscribe() };
+    let bad = NewSubscription { terms: capped(0), ..subscribe() };
     assert_eq!(code(app.hooks.replace_subscription(&scope, id, bad, None).await), "not_found");
     let change = SubscriptionChange { active: Some(false), ..SubscriptionChange::default() };
     assert_eq!(code(app.hooks.change_subscription(&scope, id, change, None).await), "not_found");
@@ -268,7 +275,10 @@ async fn concurrent_changes_of_one_are_all_kept() {
                 description: Some(Some("x".to_owned())),
                 ..SubscriptionChange::default()
             },
-            1 => SubscriptionChange { max_in_flight: Some(Some(9)), ..SubscriptionChange::default() },
+            1 => SubscriptionChange {
+                terms: TermsChange { max_in_flight: Some(Some(9)), ..TermsChange::default() },
+                ..SubscriptionChange::default()
+            },
             2 => SubscriptionChange { events: Some(vec![pattern("*")]), ..SubscriptionChange::default() },
             _ => SubscriptionChange { active: Some(false), ..SubscriptionChange::default() },
         };
@@ -279,7 +289,7 @@ async fn concurrent_changes_of_one_are_all_kept() {
         task.await.unwrap().unwrap();
     }
     let changed = app.hooks.subscription(&Scope::All, id).await.unwrap().subscription;
-    assert_eq!((changed.description.as_deref(), changed.max_in_flight), (Some("x"), Some(9)));
+    assert_eq!((changed.description.as_deref(), changed.terms.max_in_flight), (Some("x"), Some(9)));
     assert_eq!((changed.events, changed.status), (vec![pattern("*")], SubscriptionStatus::Paused));
     let name = event("any.thing");
     assert_eq!(app.emit("acme", name.as_str(), "1").await.matched, 1);

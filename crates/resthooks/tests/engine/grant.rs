@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use resthooks::model::{DeliveryStatus, Intent, Subscription, SubscriptionId, SubscriptionStatus, Timestamp};
+use resthooks::model::{
+    DeliveryStatus, Intent, RateLimit, Subscription, SubscriptionId, SubscriptionStatus, Timestamp,
+};
 use resthooks::{Error, Scope};
 
 use crate::receiver::{Answer, Asked, Receiver, answer};
@@ -137,7 +139,7 @@ async fn a_grant_is_asked_for_again_each_day() {
     assert_eq!(receiver.asked().len(), 1);
     receiver.answers(granting("6000"));
     world.turn_to(begun.plus(DAY)).await;
-    let read = renewed(&world, id, |one| one.rate() == Some(6000)).await;
+    let read = renewed(&world, id, |one| one.rate() == Some(RateLimit::of_minute(6000))).await;
     assert_eq!((read.status, read.intent_confirmed_at), (Active, confirmed_at));
     assert_eq!(receiver.asked().len(), 2);
     // Faster at once.
@@ -158,7 +160,7 @@ async fn a_target_that_can_not_be_reached_keeps_its_grant_and_one_that_takes_it_
         one.grant.as_ref().is_some_and(|grant| grant.renew_at > first.plus(MINUTE))
     })
     .await;
-    assert_eq!((kept.status, kept.rate()), (Active, Some(60)));
+    assert_eq!((kept.status, kept.rate()), (Active, Some(RateLimit::of_minute(60))));
     assert_eq!(kept.grant.unwrap().renew_at, first.plus(MINUTE * 60), "an hour later");
     let event = world.emit("a.b").await;
     world.settled(&event, DeliveryStatus::Delivered, 1).await;

@@ -14,6 +14,7 @@ mod retry_after;
 mod rotation;
 mod schedule;
 mod target;
+mod terms;
 mod timeouts;
 mod verify;
 mod world;

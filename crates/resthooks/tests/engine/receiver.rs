@@ -1,6 +1,7 @@
 //! A receiver on a real socket that answers each request as it sees fit, and notes what the turned clock showed.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use resthooks::env::{Clock, ManualClock};
@@ -57,6 +58,8 @@ struct Shared {
     clock: ManualClock,
     answering: Mutex<Arc<Answering>>,
     asked: Mutex<Vec<Asked>>,
+    hangs_up: AtomicBool,
+    connections: AtomicUsize,
 }
 
 impl Receiver {
@@ -70,10 +73,16 @@ impl Receiver {
             clock: clock.clone(),
             answering: Mutex::new(Arc::new(answering)),
             asked: Mutex::default(),
+            hangs_up: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                serving.connections.fetch_add(1, Ordering::Relaxed);
+                if serving.hangs_up.load(Ordering::Relaxed) {
+                    continue;
+                }
                 tokio::spawn(serve(stream, Arc::clone(&serving)));
             }
         });
@@ -83,6 +92,16 @@ impl Receiver {
     /// From now on it answers otherwise.
     pub(crate) fn answers(&self, answering: impl Fn(&Asked) -> Answer + Send + Sync + 'static) {
         *self.shared.answering.lock().unwrap() = Arc::new(answering);
+    }
+
+    /// From now on it hangs up on whoever connects, or does so no more.
+    pub(crate) fn hangs_up(&self, does: bool) {
+        self.shared.hangs_up.store(does, Ordering::Relaxed);
+    }
+
+    /// How often somebody has connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     pub(crate) fn url(&self) -> String {

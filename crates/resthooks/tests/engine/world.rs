@@ -7,11 +7,11 @@ use resthooks::deliver::guard::Policy;
 use resthooks::env::{Clock, ManualClock, SeededRandom};
 use resthooks::model::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, EventId, PayloadKind, SubscriptionId, SubscriptionStatus,
-    Timestamp,
+    Terms, Timestamp,
 };
 use resthooks::stats::Snapshot as Stats;
 use resthooks::store::Page;
-use resthooks::{EventTypes, Hooks, NewEvent, NewSubscription, Options, Scope, SubscriptionView};
+use resthooks::{Error, EventTypes, Hooks, NewEvent, NewSubscription, Options, Scope, SubscriptionView};
 
 use crate::place::{Opened, Place};
 use crate::target::{Reply, Target};
@@ -83,6 +83,16 @@ impl World {
     }
 
     pub(crate) async fn subscribe_of(&self, account: &str, event: &str, url: &str) -> SubscriptionView {
+        self.subscribe_with(account, event, url, Terms::default()).await.unwrap()
+    }
+
+    pub(crate) async fn subscribe_with(
+        &self,
+        account: &str,
+        event: &str,
+        url: &str,
+        terms: Terms,
+    ) -> Result<SubscriptionView, Error> {
         let new = NewSubscription {
             events: vec![event.parse().unwrap()],
             target_url: url.parse().unwrap(),
@@ -91,12 +101,12 @@ impl World {
             metadata: None,
             payload: PayloadKind::Full,
             headers: std::collections::BTreeMap::new(),
-            max_in_flight: None,
+            terms,
             secret: None,
             signature: None,
             intent: None,
         };
-        self.hooks.create_subscription(&account.parse().unwrap(), new).await.unwrap()
+        self.hooks.create_subscription(&account.parse().unwrap(), new).await
     }
 
     pub(crate) async fn emit(&self, event: &str) -> EventId {

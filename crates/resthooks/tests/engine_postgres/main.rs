@@ -29,6 +29,8 @@ mod rotation;
 mod schedule;
 #[path = "../engine/target.rs"]
 mod target;
+#[path = "../engine/terms.rs"]
+mod terms;
 #[path = "../engine/timeouts.rs"]
 mod timeouts;
 #[path = "../engine/verify.rs"]

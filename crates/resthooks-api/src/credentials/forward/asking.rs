@@ -176,7 +176,7 @@ impl Asking {
             () = options.clock.sleep(options.patience) => return Outcome::Failed(TOO_MANY),
         };
         let target = &options.endpoint.target;
-        let call = Call { method: Method::GET, target, headers, body: Body::default() };
+        let call = Call { method: Method::GET, target, headers, body: Body::default(), timeout: None };
         let exchange = options.client.send(call).await;
         drop(turn);
         match exchange.answer {

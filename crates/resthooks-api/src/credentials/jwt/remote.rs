@@ -161,7 +161,7 @@ impl Remote {
             (http::header::USER_AGENT, crate::credentials::OUR_NAME),
         ]);
         let target = &self.endpoint.target;
-        let call = Call { method: Method::GET, target, headers, body: Body::default() };
+        let call = Call { method: Method::GET, target, headers, body: Body::default(), timeout: None };
         let answer = self.client.send(call).await.answer.map_err(|failure| failure.detail)?;
         if answer.status != 200 {
             return Err(format!("answered {}", answer.status));

@@ -66,7 +66,7 @@ pub(super) async fn ask(core: &Core, live: &Live, round: &Round) -> Option<Asked
 }
 
 async fn send(core: &Core, method: Method, target: &Target, headers: HeaderMap) -> Exchange {
-    core.client.send(Call { method, target, headers, body: Body::default() }).await
+    core.client.send(Call { method, target, headers, body: Body::default(), timeout: None }).await
 }
 
 fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {

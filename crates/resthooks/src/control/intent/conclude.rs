@@ -11,8 +11,7 @@ use super::handshake::{self, Plan, Round, Step};
 use crate::core::Core;
 use crate::error::Error;
 use crate::model::{
-    Actor, AuditAction, AuditEntry, Subscription, SubscriptionNo, SubscriptionStatus, Timestamp,
-    format_duration,
+    Actor, AuditAction, AuditEntry, Subscription, SubscriptionNo, SubscriptionStatus, format_duration,
 };
 use crate::store;
 
@@ -132,26 +131,28 @@ impl Core {
     async fn expire(&self, no: SubscriptionNo) -> Result<bool, Error> {
         let Some(live) = self.index.get(no) else { return Ok(false) };
         let subscription = live.subscription.clone();
-        if handshake::step(&subscription, self.options.clock.now()) != Step::Expire {
+        let now = self.options.clock.now();
+        if handshake::step(&subscription, now) != Step::Expire {
             return Ok(false);
         }
-        let within = format_duration(self.options.intent_timeout);
-        let reason = format!("not confirmed within {within}");
+        let unconfirmed = handshake::is_never_confirmed(&subscription, now);
+        let reason = match subscription.terms.expires_at {
+            Some(at) if !unconfirmed => format!("it was to end at {at}"),
+            _ => format!("not confirmed within {}", format_duration(self.options.intent_timeout)),
+        };
         let (id, account) = (subscription.id, subscription.account.clone());
-        let begun: Option<Timestamp> = subscription.handshake.as_ref().map(|handshake| handshake.begun_at);
         let mut ended = subscription;
         ended.status = SubscriptionStatus::Deleted;
-        ended.status_reason = Some(reason);
-        ended.updated_at = self.options.clock.now();
+        ended.status_reason = Some(reason.clone());
+        ended.updated_at = now;
         let entry = self.audit_stop(&Actor::system(), &ended);
         match self.store_change(ended, Some(&entry)).await {
             // Somebody has written meanwhile: whether it is still to be removed shows when that is known here.
             Err(store::Error::Overtaken) => Ok(false),
             stored => {
                 stored?;
-                let begun = begun.map(|begun| begun.to_string());
-                self.stats.unconfirmed.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(subscription = %id, %account, begun, "removed: its target never confirmed");
+                self.stats.unconfirmed.fetch_add(u64::from(unconfirmed), Ordering::Relaxed);
+                tracing::info!(subscription = %id, %account, reason, "removed: its time is over");
                 Ok(true)
             }
         }

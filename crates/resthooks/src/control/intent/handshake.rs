@@ -83,6 +83,14 @@ pub(super) enum Step {
 
 /// When a subscription is to be looked at.
 pub(super) fn wakes_at(subscription: &Subscription) -> Option<Timestamp> {
+    if subscription.status.is_ended() {
+        return None;
+    }
+    let asked = asked_at(subscription);
+    asked.into_iter().chain(subscription.terms.expires_at).min()
+}
+
+fn asked_at(subscription: &Subscription) -> Option<Timestamp> {
     match subscription.status {
         SubscriptionStatus::Pending => subscription.handshake.as_ref().map(|handshake| {
             handshake.next_attempt_at.map_or(handshake.expires_at, |at| at.min(handshake.expires_at))
@@ -97,14 +105,16 @@ pub(super) fn step(subscription: &Subscription, now: Timestamp) -> Step {
     if wakes_at(subscription).is_none_or(|at| at > now) {
         return Step::Wait;
     }
-    match &subscription.handshake {
-        Some(handshake)
-            if subscription.status == SubscriptionStatus::Pending && handshake.expires_at <= now =>
-        {
-            Step::Expire
-        }
-        _ => Step::Ask,
+    if is_never_confirmed(subscription, now) || subscription.terms.expires_at.is_some_and(|at| at <= now) {
+        return Step::Expire;
     }
+    Step::Ask
+}
+
+/// Whether its target has had all the time that it has to confirm.
+pub(super) fn is_never_confirmed(subscription: &Subscription, now: Timestamp) -> bool {
+    let handshake = subscription.handshake.as_ref();
+    subscription.status == SubscriptionStatus::Pending && handshake.is_some_and(|one| one.expires_at <= now)
 }
 
 /// Whether the claim with which a round begins still holds for as long as an attempt takes.

@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::Pace;
-use crate::model::{AccountId, SubscriptionNo};
+use crate::model::{AccountId, RateLimit, SubscriptionNo};
 
 /// Requests in flight in all.
 const IN_FLIGHT: usize = 32;
 /// Requests in flight to one host; of one account, one.
 const IN_FLIGHT_PER_HOST: usize = 4;
 /// Requests a minute to one host, by all nodes together.
-const HOST_PACE: u32 = 600;
+const HOST_PACE: RateLimit = RateLimit::of_minute(600);
 /// Requests a minute for one account, by all nodes together.
-const ACCOUNT_PACE: u32 = 1200;
+const ACCOUNT_PACE: RateLimit = RateLimit::of_minute(1200);
 /// Accounts that are looked at in one go.
 const ACCOUNT_LOOKS: usize = 256;
 /// Until the next ones are looked at.

@@ -1,7 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{EventType, PayloadKind, PreviousSecret, Uid};
+use crate::limits::MAX_IN_FLIGHT_PER_SUBSCRIPTION;
+use crate::model::{EventType, PayloadKind, PreviousSecret, Terms, Uid};
 
 fn now(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -16,16 +17,20 @@ fn new() -> NewSubscription {
         metadata: None,
         payload: PayloadKind::Full,
         headers: [("X-Team".to_owned(), "a".to_owned())].into(),
-        max_in_flight: None,
+        terms: Default::default(),
         secret: None,
         signature: None,
         intent: None,
     }
 }
 
+fn capped(max_in_flight: u32) -> Terms {
+    Terms { max_in_flight: Some(max_in_flight), ..Terms::default() }
+}
+
 fn rules(catalog: &Catalog) -> Rules<'_> {
     static TARGETS: std::sync::LazyLock<guard::Policy> = std::sync::LazyLock::new(guard::Policy::default);
-    Rules { targets: &TARGETS, registered: Some(catalog), intent: Intent::None, asked: None }
+    Rules { targets: &TARGETS, registered: Some(catalog), intent: Intent::None, asked: None, now: now(5) }
 }
 
 fn secret(n: u8) -> Secret {
@@ -70,7 +75,7 @@ fn a_good_one_is_kept_with_its_headers_in_lower_case() {
     let metadata = json!({"plan": {"seats": 3}});
     let mut draft = drafted(NewSubscription {
         metadata: metadata.as_object().cloned(),
-        max_in_flight: Some(MAX_IN_FLIGHT_PER_SUBSCRIPTION),
+        terms: capped(MAX_IN_FLIGHT_PER_SUBSCRIPTION),
         events: events(&["*", "deal.*", "contact.create"]),
         ..new()
     });
@@ -90,7 +95,7 @@ fn every_wrong_field_is_named() {
         description: Some("x".repeat(MAX_DESCRIPTION_BYTES + 1)),
         metadata: big.as_object().cloned(),
         headers: [("host".to_owned(), "x".to_owned())].into(),
-        max_in_flight: Some(MAX_IN_FLIGHT_PER_SUBSCRIPTION + 1),
+        terms: capped(MAX_IN_FLIGHT_PER_SUBSCRIPTION + 1),
         ..new()
     });
     let fields = [
@@ -104,10 +109,7 @@ fn every_wrong_field_is_named() {
         "max_in_flight",
     ];
     assert_eq!(wrong(&mut draft, None), fields);
-    assert_eq!(
-        wrong(&mut drafted(NewSubscription { max_in_flight: Some(0), ..new() }), None),
-        ["max_in_flight"]
-    );
+    assert_eq!(wrong(&mut drafted(NewSubscription { terms: capped(0), ..new() }), None), ["max_in_flight"]);
 }
 
 #[test]

@@ -84,6 +84,8 @@ pub struct Call<'a> {
     pub headers: HeaderMap,
     /// Its body. Without one a `POST`, `PUT` or `PATCH` says `content-length: 0` and others say nothing.
     pub body: Body,
+    /// How long it may take in all, when that is not as the client has it.
+    pub timeout: Option<Duration>,
 }
 
 /// Sends requests to targets. Cheap to clone; clones share their connections.
@@ -128,20 +130,22 @@ impl Client {
 
     /// Makes one POST: [`Client::send`].
     pub async fn post(&self, target: &Target, headers: HeaderMap, body: Body) -> Exchange {
-        self.send(Call { method: Method::POST, target, headers, body }).await
+        self.send(Call { method: Method::POST, target, headers, body, timeout: None }).await
     }
 
     /// Makes one request. Room for `host` and `content-length` in its headers saves growing them. Must be called
     /// within a Tokio runtime. Dropping the future closes the connection that it uses.
     pub async fn send(&self, call: Call<'_>) -> Exchange {
         let started = self.clock.monotonic();
+        let total = call.timeout.unwrap_or(self.total_timeout);
+        let by = Deadlines { total_at: started + total, total, body: self.body_timeout.min(total) };
         let (address, answer) = match call.target.parts() {
             Ok(target) => {
                 let mut request = Request::new(call.body);
                 *request.method_mut() = call.method;
                 *request.headers_mut() = call.headers;
                 say_length(&mut request);
-                self.exchange(target, &mut Some(request), started).await
+                self.exchange(target, &mut Some(request), by).await
             }
             Err(invalid) => (None, Err(invalid.clone())),
         };
@@ -156,9 +160,8 @@ impl Client {
 
     /// Goes through the kept connections until one takes the request, else opens one. A request is tried on another
     /// connection only when it comes back unsent.
-    async fn exchange(&self, target: &Parts, request: &mut Place, started: Duration) -> Ended {
-        let total_at = started + self.total_timeout;
-        let by = Deadlines { total_at, total: self.total_timeout, body: self.body_timeout };
+    async fn exchange(&self, target: &Parts, request: &mut Place, by: Deadlines) -> Ended {
+        let started = by.total_at.saturating_sub(by.total);
         while let Some(connection) = self.pool.take(&target.origin, started) {
             if let Some(ended) = self.send_on(target, connection, request, by).await {
                 return ended;

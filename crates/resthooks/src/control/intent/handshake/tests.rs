@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ErrorClass, PayloadKind, Secret, SubscriptionId, SubscriptionNo, Uid};
+use crate::model::{ErrorClass, PayloadKind, RateLimit, Secret, SubscriptionId, SubscriptionNo, Uid};
 
 const SECOND: Duration = Duration::from_secs(1);
 const START: Timestamp = Timestamp::EPOCH;
@@ -26,7 +26,7 @@ pub(in super::super) fn subscription(
         metadata: None,
         payload: PayloadKind::Full,
         headers: std::collections::BTreeMap::new(),
-        max_in_flight: None,
+        terms: Default::default(),
         secret: Secret::from_key([1; 32]),
         signing_key: None,
         previous_secret: None,
@@ -263,7 +263,7 @@ fn a_grant_holds_for_a_day_and_is_asked_for_again() {
     let one = granted(Some(60));
     let renew_at = at(1).plus(24 * 3600 * SECOND);
     assert_eq!(one.grant, Some(Grant { per_minute: Some(60), granted_at: at(1), renew_at }));
-    assert_eq!((one.rate(), wakes_at(&one)), (Some(60), Some(renew_at)));
+    assert_eq!((one.rate(), wakes_at(&one)), (Some(RateLimit::of_minute(60)), Some(renew_at)));
     assert_eq!(step(&one, renew_at), Step::Ask);
     assert_eq!(Round::of(&one), Some(Round::Renewal(one.target_url.clone())));
     let mut one = one;
@@ -287,7 +287,10 @@ fn a_grant_holds_for_a_day_and_is_asked_for_again() {
 fn a_grant_that_can_not_be_renewed_holds_and_one_that_is_refused_ends() {
     let mut one = granted(Some(60));
     after(&mut one, failed(Why::Unreached), at(100));
-    assert_eq!((one.status, one.rate(), wakes_at(&one)), (Active, Some(60), Some(at(3700))));
+    assert_eq!(
+        (one.status, one.rate(), wakes_at(&one)),
+        (Active, Some(RateLimit::of_minute(60)), Some(at(3700)))
+    );
     for why in [Why::Refused, Why::Final] {
         let mut one = granted(Some(60));
         after(&mut one, failed(why), at(100));
