@@ -98,6 +98,8 @@ impl Recorded {
 pub(crate) struct Writer {
     queue: Mutex<Queue>,
     pub(super) wake: Notify,
+    /// Something was written or fanned out: it may be calmer now.
+    pub(super) calmed: Notify,
     tracker: Mutex<Tracker>,
     fan_out: Mutex<FanOut>,
     /// Whether the last transaction was written.
@@ -111,6 +113,7 @@ impl Writer {
         Self {
             queue: Mutex::default(),
             wake: Notify::new(),
+            calmed: Notify::new(),
             tracker: Mutex::new(tracker),
             fan_out: Mutex::default(),
             healthy: AtomicBool::new(true),
@@ -239,6 +242,7 @@ impl Writer {
     /// The transaction is over, and what came of it is known to all whom it concerns.
     pub(super) fn transaction_ended(&self) {
         self.queue().writing = 0;
+        self.calmed.notify_waiters();
     }
 
     /// Calls and records that are not durable yet.

@@ -77,7 +77,14 @@ pub(super) async fn recover_doubt(core: &Arc<Core>) -> Result<(), store::Error> 
 }
 
 async fn until_calm(core: &Core) {
-    while core.writer.is_crowded() && !core.stopping.is_cancelled() {
-        core.options.clock.sleep(PAUSE).await;
+    loop {
+        let calmed = core.writer.calmed.notified();
+        if !core.writer.is_crowded() || core.stopping.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            () = calmed => {}
+            () = core.options.clock.sleep(PAUSE) => {}
+        }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) async fn write(core: Arc<Core>) {
         let fans_out = !ending && !core.writer.fan_out().is_empty();
         if fans_out && !core.writer.queue().is_full() {
             fan_out(&core);
+            core.writer.calmed.notify_waiters();
         }
         let taken = core.writer.take();
         let save_due = saved.is_due(&core, ending);
