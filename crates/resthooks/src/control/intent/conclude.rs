@@ -152,7 +152,11 @@ impl Core {
             stored => {
                 stored?;
                 self.stats.unconfirmed.fetch_add(u64::from(unconfirmed), Ordering::Relaxed);
-                tracing::info!(subscription = %id, %account, reason, "removed: its time is over");
+                if unconfirmed {
+                    tracing::info!(subscription = %id, %account, "removed: its target never confirmed");
+                } else {
+                    tracing::info!(subscription = %id, %account, reason, "removed: its time is over");
+                }
                 Ok(true)
             }
         }
