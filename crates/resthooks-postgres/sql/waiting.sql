@@ -90,6 +90,77 @@ BEGIN
 END
 $$;
 
+-- Takes a subscription's ended or held deliveries to another state and makes them this node's; how many there were of
+-- each, and the last one that was looked at when there may be more. What another node has in hand is left alone.
+CREATE OR REPLACE FUNCTION reopen(
+    by_node bigint, by_slot integer, of_subscription bigint, from_statuses smallint[], to_status smallint,
+    with_reason text, due_at bigint, now bigint, except_of bigint[], of_events bigint[], after bigint, through bigint,
+    since bigint, until bigint, most integer
+) RETURNS TABLE (ended bigint, held bigint, last bigint) LANGUAGE plpgsql
+SET search_path FROM CURRENT
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_bitmapscan = off AS
+$$
+#variable_conflict use_variable
+DECLARE
+    of_account text;
+    seqs bigint[];
+BEGIN
+    PERFORM enter(by_node, by_slot);
+    SELECT s.account INTO of_account FROM subscription s WHERE s.no = of_subscription;
+    IF of_events IS NOT NULL THEN
+        seqs := of_events;
+    ELSIF 0 = ANY (from_statuses) THEN
+        -- For those that were delivered there is no index of their own.
+        SELECT array_agg(x.event_seq) INTO seqs FROM (
+            SELECT d.event_seq FROM delivery d
+            WHERE d.account = of_account AND d.subscription = of_subscription
+                AND d.event_seq > after AND d.event_seq <= through
+            ORDER BY d.event_seq LIMIT most
+        ) x;
+    ELSE
+        SELECT array_agg(x.event_seq) INTO seqs FROM (
+            SELECT one.event_seq FROM unnest(from_statuses) AS f (status) CROSS JOIN LATERAL (
+                SELECT d.event_seq FROM delivery d
+                WHERE d.subscription = of_subscription AND d.status = f.status AND d.status <> 0
+                    AND d.event_seq > after AND d.event_seq <= through
+                ORDER BY d.event_seq LIMIT most
+            ) one
+            ORDER BY one.event_seq LIMIT most
+        ) x;
+    END IF;
+    last := NULL;
+    IF of_events IS NULL AND cardinality(seqs) >= most THEN
+        SELECT max(u.seq) INTO last FROM unnest(seqs) AS u (seq);
+    END IF;
+    WITH chosen AS MATERIALIZED (
+        SELECT d.event_seq, d.status
+        FROM (SELECT DISTINCT seq FROM unnest(seqs) AS s (seq) ORDER BY seq) u
+        CROSS JOIN LATERAL (
+            SELECT d.event_seq, d.status, d.leased, d.node FROM delivery d
+            WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = u.seq FOR UPDATE
+        ) d
+        CROSS JOIN LATERAL (
+            SELECT e.created_at FROM event e WHERE e.account = of_account AND e.seq = u.seq LIMIT 1
+        ) e
+        WHERE d.status = ANY (from_statuses) AND d.event_seq <> ALL (except_of)
+            AND NOT (d.status = 2 AND d.leased AND d.node <> by_node)
+            AND (since IS NULL OR e.created_at >= since) AND (until IS NULL OR e.created_at < until)
+    ), done AS (
+        UPDATE delivery d SET status = to_status, reason = with_reason, next_attempt_at = due_at, updated_at = now,
+            automatic = CASE WHEN to_status = 1 THEN 0 ELSE d.automatic END,
+            leased = false, node = CASE WHEN to_status IN (1, 2) THEN by_node END
+        FROM chosen c
+        WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
+        RETURNING c.status
+    )
+    SELECT count(*) FILTER (WHERE done.status <> 2), count(*) FILTER (WHERE done.status = 2) INTO ended, held FROM done;
+    RETURN NEXT;
+END
+$$;
+
 -- Makes a waiting delivery this node's. 0: another one has it in hand; 1: it was this node's, or it does not wait and is
 -- nobody's; 2: it was another node's.
 CREATE OR REPLACE FUNCTION claim(by_node bigint, by_slot integer, of_event bigint, of_subscription bigint) RETURNS integer

@@ -14,8 +14,8 @@ use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
     DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased,
-    Log, NewNode, Nodes, Page, Position, Prior, Renewed, Settle, Snapshot, Standing, SubscriptionFilter,
-    Unrecorded,
+    Log, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened, Settle, Snapshot, Standing,
+    SubscriptionFilter, Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -218,6 +218,10 @@ impl Log for PostgresStore {
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {
         log::settle(&self.inner, &ask).await
+    }
+
+    async fn reopen(&self, ask: Reopen) -> Result<Reopened, Error> {
+        log::reopen(&self.inner, &ask).await
     }
 
     async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<Claimed, Error> {

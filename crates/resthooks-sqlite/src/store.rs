@@ -12,8 +12,8 @@ use resthooks::model::{
 use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
-    EventFilter, History, LeaseDue, Leased, Log, Page, Position, Prior, Settle, Snapshot, Standing,
-    SubscriptionFilter, Unrecorded,
+    EventFilter, History, LeaseDue, Leased, Log, Page, Position, Prior, Reopen, Reopened, Settle, Snapshot,
+    Standing, SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -165,6 +165,10 @@ impl Log for SqliteStore {
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {
         self.writer.ask(move |work| log::settle(work, &ask)).await
+    }
+
+    async fn reopen(&self, ask: Reopen) -> Result<Reopened, Error> {
+        self.writer.ask(move |work| log::reopen(work, &ask)).await
     }
 
     async fn claim(&self, _node: NodeNo, _key: DeliveryKey) -> Result<Claimed, Error> {

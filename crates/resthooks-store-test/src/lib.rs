@@ -38,6 +38,7 @@ pub mod model;
 pub mod node;
 pub mod record;
 pub mod recovery;
+pub mod reopen;
 pub mod sealing;
 pub mod settle;
 pub mod shared;

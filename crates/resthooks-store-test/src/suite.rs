@@ -24,6 +24,10 @@ macro_rules! suite {
                 what_is_in_hand_is_left_out, what_is_not_due_waits, only_scheduled_ones_of_the_subscription_are_leased,
                 what_nobody_else_has_in_hand_may_be_claimed
             ];
+            reopen: [
+                what_ended_is_scheduled_again_as_it_was, a_range_is_walked_in_steps,
+                only_what_was_asked_for_is_reopened, what_is_missed_ends_when_it_is_acknowledged
+            ];
             settle: [
                 waiting_deliveries_are_held_released_and_cancelled, they_are_moved_in_steps_the_oldest_first,
                 what_is_in_hand_is_not_moved, nothing_else_is_moved
@@ -86,7 +90,8 @@ macro_rules! shared_suite {
             ];
             takeover: [
                 events_are_taken_over, waiting_deliveries_are_taken_over,
-                a_taker_that_dies_is_taken_over_with_what_it_took, what_another_node_has_in_hand_is_not_claimed
+                a_taker_that_dies_is_taken_over_with_what_it_took, what_another_node_has_in_hand_is_not_claimed,
+                what_another_node_has_in_hand_is_not_reopened
             ];
             together: [
                 sequences_have_no_gaps_although_several_nodes_give_them, nodes_that_commit_at_once_share_a_sequence,
@@ -130,6 +135,7 @@ mod tests {
             include_str!("record.rs"),
             include_str!("lease.rs"),
             include_str!("settle.rs"),
+            include_str!("reopen.rs"),
             include_str!("recovery.rs"),
             include_str!("control.rs"),
             include_str!("key.rs"),

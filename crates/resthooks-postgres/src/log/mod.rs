@@ -4,9 +4,11 @@ mod columns;
 mod commit;
 mod find;
 mod recovery;
+mod reopen;
 mod waiting;
 
 pub(crate) use commit::{Seen, commit, statement as commit_statement};
 pub(crate) use find::find_ids;
 pub(crate) use recovery::{position, unrecorded};
+pub(crate) use reopen::reopen;
 pub(crate) use waiting::{claim, lease_due, settle};

@@ -7,6 +7,7 @@ mod due;
 mod find;
 mod record;
 mod recovery;
+mod reopen;
 mod settle;
 
 use resthooks::store::{Batch, Committed, Error};
@@ -14,6 +15,7 @@ use resthooks::store::{Batch, Committed, Error};
 pub(crate) use due::lease_due;
 pub(crate) use find::find_ids;
 pub(crate) use recovery::{backlog, position, unrecorded};
+pub(crate) use reopen::reopen;
 pub(crate) use settle::settle;
 
 use crate::writer::Work;

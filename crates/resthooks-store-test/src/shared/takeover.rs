@@ -1,7 +1,7 @@
 //! What becomes of a dead node's work.
 
 use resthooks::model::{SequencedEvent, Subscription};
-use resthooks::store::{Backlog, Batch, Claimed, LeaseDue, Record, Settle};
+use resthooks::store::{Backlog, Batch, Claimed, LeaseDue, Record, Reopen, Reopened, Settle, Which};
 
 use super::{MOMENT, take_over};
 use crate::lab::{Lab, at, delivered, key, places, record, scheduled};
@@ -157,4 +157,34 @@ pub async fn what_another_node_has_in_hand_is_not_claimed(lab: Lab) {
     let done = lab.emit("a", &[&to]).await;
     lab.write(vec![delivered(&done, &to)], at(11)).await;
     assert_eq!(claim(&done).await, Claimed::Own);
+}
+
+/// What another node holds goes over, but not while it has it in hand.
+pub async fn what_another_node_has_in_hand_is_not_reopened(lab: Lab) {
+    let to = lab.subscribe("a").await;
+    let other = lab.another().await;
+    let mut events = Vec::new();
+    for status in [DeliveryStatus::Held, DeliveryStatus::Held, DeliveryStatus::Dead] {
+        let event = lab.emit("a", &[&to]).await;
+        lab.write(vec![record(&event, &to, status)], at(1)).await;
+        events.push(event);
+    }
+    assert_eq!(lab.store().claim(lab.node(), key(&events[0], &to)).await.unwrap(), Claimed::Own);
+    let ask = Reopen {
+        node: other.node(),
+        subscription: to.no,
+        which: Which::Events(events.iter().map(|event| event.seq).collect()),
+        from: vec![DeliveryStatus::Held, DeliveryStatus::Dead],
+        to: DeliveryStatus::Scheduled,
+        reason: None,
+        now: at(5),
+        except: Vec::new(),
+    };
+    let expected = Reopened { ended: 1, held: 1, last: None };
+    assert_eq!(other.store().reopen(ask.clone()).await.unwrap(), expected);
+    assert_eq!(due(&other, &to, &events).await, [2, 3]);
+    assert!(due(&lab, &to, &events).await.is_empty());
+    let put_down = Record { has_row: true, ..record(&events[0], &to, DeliveryStatus::Held) };
+    lab.write(vec![put_down], at(6)).await;
+    assert_eq!(other.store().reopen(ask).await.unwrap(), Reopened { ended: 0, held: 1, last: None });
 }

@@ -49,6 +49,12 @@ pub trait Log: std::fmt::Debug + Send + Sync + 'static {
     /// those in `except`. Answers how many were moved; fewer than `limit` means that none are left.
     async fn settle(&self, ask: Settle) -> Result<usize, Error>;
 
+    /// Takes up to `limit` of a subscription's deliveries that ended or are held, the oldest first, to another state, and
+    /// makes them this node's: the one way back for what was given up. Their ids, sequences and attempts stay; of those
+    /// that are scheduled again the schedule starts from its beginning. What another node has in hand, and what is in
+    /// `except`, is left as it is.
+    async fn reopen(&self, ask: Reopen) -> Result<Reopened, Error>;
+
     /// Makes a delivery that has a row this node's, for a manual action, and marks it like one that was leased.
     async fn claim(&self, node: NodeNo, key: DeliveryKey) -> Result<Claimed, Error>;
 }
@@ -232,4 +238,56 @@ pub struct Settle {
     pub limit: usize,
     /// Not these.
     pub except: Vec<EventSeq>,
+}
+
+/// A move of a subscription's ended or held deliveries to another state.
+#[derive(Debug, Clone)]
+pub struct Reopen {
+    /// For this node.
+    pub node: NodeNo,
+    /// Of this subscription.
+    pub subscription: SubscriptionNo,
+    /// These.
+    pub which: Which,
+    /// Those of them in one of these states (`Held`, `Delivered`, `Dead`, `Cancelled`); others are left alone.
+    pub from: Vec<DeliveryStatus>,
+    /// Get this one: `Scheduled`, or a final one.
+    pub to: DeliveryStatus,
+    /// With this reason.
+    pub reason: Option<String>,
+    /// The time of writing; those that are scheduled are due at it.
+    pub now: Timestamp,
+    /// These are in hand: not to be touched.
+    pub except: Vec<EventSeq>,
+}
+
+/// Which of a subscription's deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those of these events.
+    Events(Vec<EventSeq>),
+    /// Those of events numbered above `after` and up to `through`.
+    Range {
+        /// Above this one.
+        after: EventSeq,
+        /// Up to this one.
+        through: EventSeq,
+        /// Of events created at or after.
+        since: Option<Timestamp>,
+        /// Of events created before.
+        until: Option<Timestamp>,
+        /// At most so many are looked at (from 1).
+        limit: usize,
+    },
+}
+
+/// What was reopened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reopened {
+    /// So many that had ended.
+    pub ended: usize,
+    /// So many that were held.
+    pub held: usize,
+    /// In a range: the last one that was looked at, when there may be more behind it.
+    pub last: Option<EventSeq>,
 }

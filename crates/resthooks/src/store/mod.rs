@@ -23,7 +23,7 @@ pub use error::Error;
 pub use history::{DeliveryFilter, EventFilter, History, Page};
 pub use log::{
     Backlog, Batch, Claimed, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record,
-    Settle, Shift, Unrecorded,
+    Reopen, Reopened, Settle, Shift, Unrecorded, Which,
 };
 pub use nodes::{
     Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes, Renewed,
