@@ -60,8 +60,14 @@ pub(crate) struct Listing<T> {
 
 /// Answers a part of a list, with a `Link` to the next part if there is one.
 pub(crate) fn listing<T: Serialize>(uri: &OriginalUri, data: Vec<T>, next: Option<String>) -> Response {
-    let link = next.as_deref().and_then(|cursor| next_link(uri, cursor));
-    let mut response = answer::json(StatusCode::OK, &Listing { data, next_cursor: next });
+    let listing = Listing { data, next_cursor: next };
+    linked(uri, &listing, listing.next_cursor.as_deref())
+}
+
+/// The same for a part that says more than its items.
+pub(crate) fn linked<T: Serialize>(uri: &OriginalUri, part: &T, next: Option<&str>) -> Response {
+    let link = next.and_then(|cursor| next_link(uri, cursor));
+    let mut response = answer::json(StatusCode::OK, part);
     if let Some(link) = link {
         response.headers_mut().insert(LINK, link);
     }

@@ -14,8 +14,8 @@ use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
     DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased,
-    Log, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened, Settle, Snapshot, Standing,
-    SubscriptionFilter, Unrecorded,
+    Log, Missed, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened, Settle, Snapshot,
+    Standing, SubscriptionFilter, Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -363,6 +363,10 @@ impl History for PostgresStore {
         page: Page<DeliveryId>,
     ) -> Result<Vec<Delivery>, Error> {
         history::list_deliveries(&self.inner.database, filter, &page).await
+    }
+
+    async fn missed(&self, subscription: SubscriptionNo) -> Result<Missed, Error> {
+        history::missed(&self.inner.database, subscription).await
     }
 
     async fn attempts(&self, key: DeliveryKey) -> Result<Vec<Attempt>, Error> {

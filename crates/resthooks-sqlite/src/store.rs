@@ -12,8 +12,8 @@ use resthooks::model::{
 use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
-    EventFilter, History, LeaseDue, Leased, Log, Page, Position, Prior, Reopen, Reopened, Settle, Snapshot,
-    Standing, SubscriptionFilter, Unrecorded,
+    EventFilter, History, LeaseDue, Leased, Log, Missed, Page, Position, Prior, Reopen, Reopened, Settle,
+    Snapshot, Standing, SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -334,6 +334,10 @@ impl History for SqliteStore {
     ) -> Result<Vec<Delivery>, Error> {
         let filter = filter.clone();
         self.readers.ask(move |connection| history::list_deliveries(connection, &filter, &page)).await
+    }
+
+    async fn missed(&self, subscription: SubscriptionNo) -> Result<Missed, Error> {
+        self.readers.ask(move |connection| history::missed(connection, subscription)).await
     }
 
     async fn attempts(&self, key: DeliveryKey) -> Result<Vec<Attempt>, Error> {

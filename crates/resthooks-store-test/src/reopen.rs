@@ -1,7 +1,7 @@
 //! Bringing back what ended or is held.
 
 use resthooks::model::{Delivery, DeliveryKey, DeliveryStatus, EventSeq, SequencedEvent, Subscription};
-use resthooks::store::{LeaseDue, Record, Reopen, Reopened, Which};
+use resthooks::store::{LeaseDue, Missed, Record, Reopen, Reopened, Which};
 
 use crate::lab::{Lab, at, attempt, record};
 
@@ -157,7 +157,10 @@ pub async fn what_is_missed_ends_when_it_is_acknowledged(mut lab: Lab) {
         reason: Some("acknowledged".to_owned()),
         ..ask(&lab, &to, range(EventSeq(0), 10), &[Dead, Held])
     };
+    let missed = Missed { count: 1, oldest: Some(at(0)) };
+    assert_eq!(lab.store().missed(to.no).await.unwrap(), missed, "the held one is not");
     assert_eq!(lab.store().reopen(end).await.unwrap(), Reopened { ended: 1, held: 1, last: None });
+    assert_eq!(lab.store().missed(to.no).await.unwrap(), Missed::default());
     lab.reopen().await;
     for event in &events {
         let row = row(&lab, event, &to).await;

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod hooks;
 pub mod limits;
+mod missed;
 pub mod verify;
 
 // The engine's memory.
@@ -49,4 +50,5 @@ pub use dispatch::Circuit;
 pub use error::{Error, FieldError};
 pub use events::{Accepted, NewEvent};
 pub use hooks::{Hooks, List, Scope};
+pub use missed::{MissedChoice, MissedDelivery, MissedPage};
 pub use options::{EventTypes, Options, RetryPolicy};

@@ -31,6 +31,8 @@ pub const MAX_KEY_NAME_BYTES: usize = 128;
 pub const MAX_KEY_BYTES: usize = 256;
 /// The longest resource URL or template, in bytes.
 pub const MAX_RESOURCE_URL_BYTES: usize = 2048;
+/// The most missed deliveries that are acknowledged or released by their ids at once.
+pub const MAX_MISSED_IDS: usize = 250;
 /// The most requests in flight that one subscription can ask for.
 pub const MAX_IN_FLIGHT_PER_SUBSCRIPTION: u32 = 256;
 /// The shortest time that a subscription can give an attempt.

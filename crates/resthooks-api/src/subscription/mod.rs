@@ -11,6 +11,7 @@ mod headers;
 mod input;
 pub(crate) mod list;
 mod members;
+pub(crate) mod missed;
 pub(crate) mod ping;
 mod read_only;
 pub(crate) mod replace;
@@ -34,6 +35,9 @@ pub(crate) fn routes() -> Vec<Routes> {
         routes!(activate::activate),
         routes!(handshake::handshake),
         routes!(ping::ping),
+        routes!(missed::list::list),
+        routes!(missed::acknowledge::acknowledge),
+        routes!(missed::release::release),
         routes!(secret::secret),
         routes!(rotate_secret::rotate_secret),
     ]

@@ -36,6 +36,7 @@ async fn everything(app: &App, estate: &Estate) -> Vec<String> {
     for path in [
         format!("subscription/{}/", estate.subscription),
         format!("subscription/{}/secret/", estate.subscription),
+        format!("subscription/{}/missed/", estate.subscription),
         format!("event/{}/", estate.event),
         format!("event/{}/delivery/", estate.event),
         format!("delivery/{}/", estate.delivery),
@@ -58,6 +59,8 @@ fn body_for(path: &str, account: Option<&str>) -> Option<Value> {
         json!({"event": "victim.event", "data": 1})
     } else if path.ends_with("/verify/") {
         return Some(json!({"subscription": nobodys().subscription, "headers": {}, "body": ""}));
+    } else if path.contains("/missed/") {
+        return Some(json!({"all": true}));
     } else if path.ends_with("/event-type/{name}/") {
         json!({})
     } else {

@@ -15,6 +15,7 @@ mod event;
 mod event_batch;
 mod event_type;
 mod intent;
+mod missed;
 mod node;
 mod ops;
 mod signing;

@@ -5,7 +5,7 @@ use resthooks::model::{
     Timestamp,
 };
 use resthooks::store::coding::{decode_attempt, delivery_status, delivery_status_code};
-use resthooks::store::{DeliveryFilter, Error, EventFilter, Page};
+use resthooks::store::{DeliveryFilter, Error, EventFilter, Missed, Page};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -85,6 +85,17 @@ pub(crate) async fn attempts(database: &Database, key: DeliveryKey) -> Result<Ve
     let rows = database.look_up(ATTEMPTS, &parameters).await?;
     let attempt = |row: &Row| decode_attempt(get(row, "attempt")?).ok_or_else(|| corrupt("an attempt"));
     rows.iter().map(attempt).collect()
+}
+
+const MISSED: &str = "SELECT m.count, (SELECT e.created_at FROM @.event e WHERE e.seq = m.first LIMIT 1) AS oldest \
+     FROM (SELECT count(*) AS count, min(d.event_seq) AS first FROM @.delivery d \
+     WHERE d.subscription = $1 AND d.status = 3 AND d.status <> 0) m";
+
+/// How many of a subscription's deliveries are dead.
+pub(crate) async fn missed(database: &Database, subscription: SubscriptionNo) -> Result<Missed, Error> {
+    let rows = database.read(MISSED, &[(&subscription.0 as _, Type::INT8)]).await?;
+    let row = rows.first().ok_or_else(|| corrupt("a count"))?;
+    Ok(Missed { count: get::<i64>(row, "count")?.cast_unsigned(), oldest: time_or_none(row, "oldest")? })
 }
 
 /// A page of those that have a row, newest first.

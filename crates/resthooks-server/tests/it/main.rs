@@ -13,6 +13,7 @@ mod file;
 mod idempotency;
 mod intent;
 mod keys;
+mod missed;
 mod pause;
 mod place;
 mod readme;

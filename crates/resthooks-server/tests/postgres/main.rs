@@ -22,6 +22,8 @@ mod idempotency;
 mod intent;
 #[path = "../it/keys.rs"]
 mod keys;
+#[path = "../it/missed.rs"]
+mod missed;
 #[path = "../it/pause.rs"]
 mod pause;
 #[path = "../it/readme.rs"]

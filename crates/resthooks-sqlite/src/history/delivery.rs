@@ -4,7 +4,7 @@ use resthooks::model::{
     Attempt, Delivery, DeliveryId, DeliveryKey, DeliveryStatus, EventSeq, SubscriptionId, SubscriptionNo,
     Timestamp,
 };
-use resthooks::store::{DeliveryFilter, Error, EventFilter, Page};
+use resthooks::store::{DeliveryFilter, Error, EventFilter, Missed, Page};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::event::{Numbered, seq_of};
@@ -88,6 +88,21 @@ pub(crate) fn list_deliveries(
         after = Some(key);
     }
     list_query(numbered, filter, after, page.limit).read(connection, delivery)
+}
+
+/// How many of a subscription's deliveries are dead. The event of the first is looked up alone.
+pub(crate) fn missed(connection: &Connection, subscription: SubscriptionNo) -> Result<Missed, Error> {
+    let sql = "SELECT m.count, e.created_at FROM (SELECT count(*) AS count, min(event_seq) AS first FROM delivery \
+               INDEXED BY delivery_by_subscription_status WHERE subscription = ?1 AND status = 3 AND status <> 0) m \
+               LEFT JOIN event e ON e.seq = m.first";
+    let missed = |row: &Row<'_>| {
+        let oldest: Option<i64> = row.get(1)?;
+        Ok(Missed { count: row.get(0)?, oldest: oldest.map(Timestamp::from_millis) })
+    };
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut ask| ask.query_row([subscription.0], missed))
+        .map_err(from_sqlite)
 }
 
 fn of_events(filter: &DeliveryFilter) -> EventFilter {

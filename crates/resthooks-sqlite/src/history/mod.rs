@@ -4,5 +4,5 @@ mod delivery;
 mod event;
 mod period;
 
-pub(crate) use delivery::{attempts, deliveries, list_deliveries};
+pub(crate) use delivery::{attempts, deliveries, list_deliveries, missed};
 pub(crate) use event::{event_by_uid, events_by_id, list_events};

@@ -57,6 +57,11 @@ pub(crate) async fn attempt(
     recorded(exchange, &live.prepared.mask, request.number, request.manual, started_at)
 }
 
+/// What would be sent for an event now.
+pub(crate) fn payload_of(catalog: &Catalog, live: &Live, event: &Event) -> Vec<u8> {
+    body(catalog, live, event).concat()
+}
+
 fn body(catalog: &Catalog, live: &Live, event: &Event) -> Pieces {
     let end = || {
         let pattern = live.subscription.pattern_for(&event.event);

@@ -11,5 +11,5 @@ mod prepared;
 pub mod resolver;
 mod sign;
 
-pub(crate) use attempt::{Request, attempt, bodies, recorded};
+pub(crate) use attempt::{Request, attempt, bodies, payload_of, recorded};
 pub(crate) use prepared::Prepared;

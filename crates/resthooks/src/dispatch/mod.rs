@@ -2,13 +2,14 @@
 //!
 //! The volatile queues here are never the only record of a delivery: an event above the watermark is fanned out
 //! again after a crash, and everything else waits in the store. Nothing here does I/O but `pump`, which fetches
-//! what is due, and `runner`, which makes attempts.
+//! what is due, `reopen`, which brings back what was given up, and `runner`, which makes attempts.
 
 mod circuit;
 mod lane;
 mod pace;
 mod pump;
 mod queue;
+mod reopen;
 mod runner;
 mod state;
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub(crate) use lane::{Aim, Job, Outcome};
 pub(crate) use pace::{Pace, pacer};
 pub(crate) use pump::{pump, settler, sweep};
 pub(crate) use queue::{Claim, Dispatch, Limits};
+pub(crate) use reopen::Return;
 pub(crate) use runner::{attempt_now, note_health, start_runners, unsent};

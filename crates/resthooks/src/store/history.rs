@@ -30,6 +30,8 @@ pub trait History: Send + Sync + 'static {
         filter: &DeliveryFilter,
         page: Page<DeliveryId>,
     ) -> Result<Vec<Delivery>, Error>;
+    /// How many of a subscription's deliveries are dead.
+    async fn missed(&self, subscription: SubscriptionNo) -> Result<Missed, Error>;
     /// A delivery's attempts, in their order.
     async fn attempts(&self, key: DeliveryKey) -> Result<Vec<Attempt>, Error>;
 }
@@ -41,6 +43,15 @@ pub struct Page<C> {
     pub after: Option<C>,
     /// At most so many (from 1).
     pub limit: usize,
+}
+
+/// How much a subscription has missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missed {
+    /// Deliveries that were given up.
+    pub count: u64,
+    /// When the event of the first of them happened.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Which events to list.

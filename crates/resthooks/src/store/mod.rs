@@ -20,7 +20,7 @@ pub use control::{
     AccountSummary, AuditFilter, Control, DeletedAccount, Snapshot, Standing, SubscriptionFilter,
 };
 pub use error::Error;
-pub use history::{DeliveryFilter, EventFilter, History, Page};
+pub use history::{DeliveryFilter, EventFilter, History, Missed, Page};
 pub use log::{
     Backlog, Batch, Claimed, Committed, LeaseDue, Leased, LeasedDelivery, Log, Position, Prior, Record,
     Reopen, Reopened, Settle, Shift, Unrecorded, Which,

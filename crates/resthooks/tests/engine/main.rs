@@ -7,6 +7,7 @@ mod disabled;
 mod fairness;
 mod grant;
 mod intent;
+mod missed;
 mod place;
 mod reading;
 mod receiver;
