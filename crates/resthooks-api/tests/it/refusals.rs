@@ -156,7 +156,7 @@ async fn malformed_bodies() {
             assert_eq!(refused.expect(413).code(), "too_large", "{}", case.what());
         }
     }
-    assert_eq!(walked, 15);
+    assert_eq!(walked, 17);
 }
 
 #[tokio::test]
