@@ -31,6 +31,7 @@ mod options;
 mod partitions;
 mod pool;
 mod query;
+mod retention;
 mod schema;
 mod store;
 mod tls;

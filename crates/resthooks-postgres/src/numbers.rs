@@ -136,6 +136,21 @@ pub(crate) const fn day_of(number: i64) -> i64 {
     (number >> BELOW_TIME) / DAY_MILLIS
 }
 
+/// The first number of a day, and the first one of the next day.
+pub(crate) const fn numbers_of(day: i64) -> (i64, i64) {
+    ((day * DAY_MILLIS) << BELOW_TIME, ((day + 1) * DAY_MILLIS) << BELOW_TIME)
+}
+
+/// The first number of a time.
+pub(crate) fn number_at(at: Timestamp) -> i64 {
+    at.as_millis().clamp(0, LAST_MILLI) << BELOW_TIME
+}
+
+/// When an event of this number was accepted.
+pub(crate) fn time_of(number: i64) -> Timestamp {
+    Timestamp::from_millis(number >> BELOW_TIME)
+}
+
 /// The day of a time.
 pub(crate) fn day_at(at: Timestamp) -> i64 {
     at.as_millis().min(LAST_MILLI) / DAY_MILLIS

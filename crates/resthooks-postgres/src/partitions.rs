@@ -43,6 +43,19 @@ impl Partitions {
         self.make(database, first, last.min(first + MOST)).await
     }
 
+    /// Those of the days of these numbers, in any order.
+    pub(crate) async fn make_each(
+        &self,
+        database: &Database,
+        numbers: impl Iterator<Item = i64>,
+    ) -> Result<(), Error> {
+        let days: BTreeSet<i64> = numbers.map(day_of).collect();
+        for day in days {
+            self.make(database, day, day).await?;
+        }
+        Ok(())
+    }
+
     async fn make(&self, database: &Database, first: i64, last: i64) -> Result<(), Error> {
         database.repeat(Way::Any, MAKE, &[(&first, Type::INT8), (&last, Type::INT8)]).await?;
         self.known().extend(first..=last);

@@ -24,12 +24,13 @@ const MIGRATIONS: &[(&str, &str)] = &[
 
 /// Raised with every change of a function: an older program that starts while a newer one is at work leaves that one's
 /// functions alone.
-const FUNCTIONS_VERSION: i64 = 3;
+const FUNCTIONS_VERSION: i64 = 4;
 
 /// The functions, made anew when one of them has changed.
 const FUNCTIONS: &[&str] = &[
     include_str!("../sql/locks.sql"),
     include_str!("../sql/partitions.sql"),
+    include_str!("../sql/retention.sql"),
     include_str!("../sql/commit.sql"),
     include_str!("../sql/waiting.sql"),
     include_str!("../sql/nodes.sql"),

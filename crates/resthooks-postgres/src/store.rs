@@ -13,9 +13,9 @@ use resthooks::model::{
 use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
-    DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, History, Inherited, Joined, LeaseDue, Leased,
-    Log, Missed, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened, Settle, Snapshot,
-    Standing, SubscriptionFilter, Unrecorded,
+    DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, Expire, Expired, History, Holdings, Inherited,
+    Joined, LeaseDue, Leased, Log, Missed, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened,
+    Retention, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -26,7 +26,7 @@ use crate::listen::Listener;
 use crate::log::Seen;
 use crate::numbers::Numbers;
 use crate::partitions::Partitions;
-use crate::{Options, control, history, log, nodes, schema, vault};
+use crate::{Options, control, history, log, nodes, retention, schema, vault};
 
 /// Between two looks at partitions and at what is kept for latecomers.
 const UPKEEP: Duration = Duration::from_secs(1_800);
@@ -428,5 +428,20 @@ impl Nodes for PostgresStore {
 
     async fn emitted(&self, ask: EmittedAsk) -> Result<Vec<Emitted>, Error> {
         nodes::emitted(&self.inner.database, ask).await
+    }
+}
+
+#[async_trait]
+impl Retention for PostgresStore {
+    async fn expire(&self, ask: &Expire) -> Result<Expired, Error> {
+        retention::expire(&self.inner, ask).await
+    }
+
+    async fn give_back(&self) -> Result<bool, Error> {
+        retention::give_back(&self.inner.database).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, Error> {
+        retention::holdings(&self.inner.database).await
     }
 }

@@ -28,6 +28,7 @@ mod nodes;
 mod options;
 mod query;
 mod readers;
+mod retention;
 mod schema;
 mod store;
 mod transfer;

@@ -12,8 +12,8 @@ use resthooks::model::{
 use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
-    EventFilter, History, LeaseDue, Leased, Log, Missed, Page, Position, Prior, Reopen, Reopened, Settle,
-    Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    EventFilter, Expire, Expired, History, Holdings, LeaseDue, Leased, Log, Missed, Page, Position, Prior,
+    Reopen, Reopened, Retention, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -22,7 +22,7 @@ use crate::lock::Lock;
 use crate::nodes::OneNode;
 use crate::readers::Readers;
 use crate::writer::{Desk, Writer};
-use crate::{Options, control, history, log, schema, vault};
+use crate::{Options, control, history, log, retention, schema, vault};
 
 /// A store in one SQLite file, owned by one process.
 ///
@@ -353,4 +353,20 @@ fn private_file(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
+}
+
+#[async_trait]
+impl Retention for SqliteStore {
+    async fn expire(&self, ask: &Expire) -> Result<Expired, Error> {
+        let ask = *ask;
+        self.writer.ask(move |work| retention::expire(work, &ask)).await
+    }
+
+    async fn give_back(&self) -> Result<bool, Error> {
+        self.writer.ask(retention::give_back).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, Error> {
+        self.readers.ask(retention::holdings).await
+    }
 }

@@ -39,6 +39,7 @@ pub mod node;
 pub mod record;
 pub mod recovery;
 pub mod reopen;
+pub mod retention;
 pub mod sealing;
 pub mod settle;
 pub mod shared;

@@ -32,6 +32,11 @@ macro_rules! suite {
                 waiting_deliveries_are_held_released_and_cancelled, they_are_moved_in_steps_the_oldest_first,
                 what_is_in_hand_is_not_moved, nothing_else_is_moved
             ];
+            retention: [
+                old_events_go_with_all_that_is_theirs, what_waits_stays, what_has_no_rows_yet_stays,
+                a_late_record_of_what_is_gone_is_harmless, attempts_go_before_their_deliveries,
+                old_entries_of_the_trail_go, space_is_told
+            ];
             recovery: [what_has_no_row_is_found, what_has_no_row_is_found_in_parts, the_backlog_is_counted];
             control: [
                 a_subscription_comes_back_as_it_was, a_change_of_an_old_version_is_refused, standing_is_told_by_number,
@@ -136,6 +141,7 @@ mod tests {
             include_str!("lease.rs"),
             include_str!("settle.rs"),
             include_str!("reopen.rs"),
+            include_str!("retention.rs"),
             include_str!("recovery.rs"),
             include_str!("control.rs"),
             include_str!("key.rs"),

@@ -20,6 +20,7 @@ use crate::ingest::{Recorded, Writer};
 use crate::keyring::Keyring;
 use crate::model::{NodeNo, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
 use crate::options::Options;
+use crate::retention::RetentionState;
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -43,6 +44,8 @@ pub(crate) struct Core {
     pub control: ControlState,
     /// Confirmations that this node is about.
     pub intent: IntentState,
+    /// What this node remembers of deleting what is old.
+    pub retention: RetentionState,
     pub writer: Writer,
     /// Its loop, to be waited for at a stop.
     pub writer_task: Mutex<Option<JoinHandle<()>>>,

@@ -20,6 +20,7 @@ use crate::keyring::Keyring;
 use crate::membership;
 use crate::model::SubscriptionStatus;
 use crate::options::{EventTypes, Options};
+use crate::retention::{RetentionState, retain};
 use crate::stats::Stats;
 use crate::store::{Backlog, Joined, NewNode, Snapshot, Store};
 
@@ -112,6 +113,7 @@ impl Hooks {
         snapshot.fetching = counts.fetching as u64;
         snapshot.moving = counts.moving as u64;
         snapshot.confirming = core.intent.busy() as u64;
+        (snapshot.store_bytes, snapshot.oldest_event) = core.retention.found();
         snapshot
     }
 }
@@ -179,6 +181,7 @@ fn assemble(
         stats,
         control: ControlState::new(snapshot.change),
         intent: IntentState::default(),
+        retention: RetentionState::default(),
         writer: Writer::new(Tracker::new(joined.watermark, joined.last)),
         writer_task: Mutex::default(),
         dispatch,
@@ -209,6 +212,7 @@ async fn take_up(core: &Arc<Core>, joined: &Joined) -> Result<(), Error> {
     tokio::spawn(sweep(Arc::clone(core)));
     tokio::spawn(confirm(Arc::clone(core)));
     tokio::spawn(save_key_uses(Arc::clone(core)));
+    tokio::spawn(retain(Arc::clone(core)));
     if let Some(watermark) = joined.watermark {
         let missing = recover(core, watermark, joined.last).await?;
         if missing > 0 {

@@ -40,6 +40,7 @@ mod record;
 mod engine;
 mod membership;
 mod options;
+mod retention;
 
 pub use control::{
     Admitted, EventTypeInput, IntentChoice, KeyInput, KeyRefused, NewKey, NewSubscription, SignatureChoice,
@@ -52,3 +53,4 @@ pub use events::{Accepted, NewEvent};
 pub use hooks::{Hooks, List, Scope};
 pub use missed::{MissedChoice, MissedDelivery, MissedPage};
 pub use options::{EventTypes, Options, RetryPolicy};
+pub use retention::RetentionPolicy;

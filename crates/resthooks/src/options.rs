@@ -9,6 +9,7 @@ use crate::deliver::resolver::{Resolver, SystemResolver};
 use crate::env::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::Error;
 use crate::model::Intent;
+use crate::retention::RetentionPolicy;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest timeout and step of a schedule.
@@ -83,6 +84,8 @@ pub struct Options {
     pub origin: String,
     /// How often a target is asked again for its grant (24 h).
     pub grant_renewal: Duration,
+    /// How long what has happened is kept (events 30 days).
+    pub retention: RetentionPolicy,
     /// How often counters and the watermark are saved (1 s).
     pub checkpoint_interval: Duration,
     /// What this node is called among those that share a store; for operators. Empty in a store of its own.
@@ -122,6 +125,7 @@ impl Default for Options {
             intent_retries: [5, 30, 120, 600].into_iter().map(Duration::from_secs).collect(),
             origin: "localhost".to_owned(),
             grant_renewal: DAY,
+            retention: RetentionPolicy::default(),
             checkpoint_interval: Duration::from_secs(1),
             node_name: String::new(),
             lease: Duration::from_secs(10),
@@ -153,7 +157,13 @@ impl Options {
             ("intent_timeout", self.intent_timeout),
             ("grant_renewal", self.grant_renewal),
         ];
-        let none = durations.into_iter().find(|(_, value)| value.is_zero()).map(|(name, _)| name);
+        let kept = [
+            ("retention.events", self.retention.events),
+            ("retention.attempts", self.retention.attempts),
+            ("retention.missed", self.retention.missed),
+            ("retention.audit", self.retention.audit.unwrap_or(DAY)),
+        ];
+        let none = durations.into_iter().chain(kept).find(|(_, value)| value.is_zero()).map(|(name, _)| name);
         let long = durations.into_iter().find(|(_, value)| *value > LONGEST).map(|(name, _)| name);
         let schedules = [("retry.schedule", &self.retry.schedule), ("intent_retries", &self.intent_retries)];
         let too_long = |(name, steps): (_, &Vec<_>)| steps.iter().any(|step| *step > LONGEST).then_some(name);

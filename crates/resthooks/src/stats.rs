@@ -77,6 +77,9 @@ pub(crate) struct Stats {
     pub unconfirmed: AtomicU64,
     pub emitted_refused: AtomicU64,
     pub takeovers: AtomicU64,
+    pub expired_events: AtomicU64,
+    pub expired_attempts: AtomicU64,
+    pub expired_audit: AtomicU64,
     pub commits: AtomicU64,
     pub commits_failed: AtomicU64,
     pub commit_time: Histogram,
@@ -120,6 +123,16 @@ pub struct Snapshot {
     pub handshakes: Vec<(&'static str, u64)>,
     /// Subscriptions that were never confirmed, and so removed.
     pub unconfirmed: u64,
+    /// Events that were deleted because they were old, or to make room.
+    pub expired_events: u64,
+    /// Deliveries that outlive their attempts.
+    pub expired_attempts: u64,
+    /// Entries of the audit trail that were deleted because they were old.
+    pub expired_audit: u64,
+    /// Bytes that the store held when this node last looked; 0 before.
+    pub store_bytes: u64,
+    /// When the oldest event was accepted, in seconds since 1970, when this node last looked; 0 when there is none.
+    pub oldest_event: u64,
     /// Transactions of the write path.
     pub commits: u64,
     /// Those that failed.
@@ -172,6 +185,11 @@ impl Stats {
             events_refused: get(&self.events_refused),
             emitted_refused: get(&self.emitted_refused),
             takeovers: get(&self.takeovers),
+            expired_events: get(&self.expired_events),
+            expired_attempts: get(&self.expired_attempts),
+            expired_audit: get(&self.expired_audit),
+            store_bytes: 0,
+            oldest_event: 0,
             live_nodes: 1,
             deliveries_matched: get(&self.deliveries_matched),
             deliveries_delivered: get(&self.deliveries_delivered),

@@ -116,6 +116,15 @@ fn handshakes(page: &mut Page, stats: &Snapshot) {
 fn store(page: &mut Page, stats: &Snapshot) {
     page.counter("commits_total", "Transactions of the write path.", stats.commits);
     page.counter("commits_failed_total", "Transactions of the write path that failed.", stats.commits_failed);
+    page.head("expired_total", "What was deleted because it was old, or to make room.", "counter");
+    let expired = [
+        ("events", stats.expired_events),
+        ("attempts", stats.expired_attempts),
+        ("audit", stats.expired_audit),
+    ];
+    for (what, count) in expired {
+        page.sample("expired_total", &format!("{{what=\"{what}\"}}"), count);
+    }
     page.histogram("commit_duration_seconds", "How long transactions took.", &stats.commit_time);
 }
 
@@ -131,6 +140,8 @@ fn now(page: &mut Page, stats: &Snapshot) {
     page.gauge("fetches_in_flight", "Subscriptions for which due deliveries are fetched.", stats.fetching);
     page.gauge("moves_waiting", "Changed subscriptions whose deliveries are still moved.", stats.moving);
     page.gauge("circuits_open", "Hosts that are left alone but for a probe.", stats.open_circuits);
+    page.gauge("store_bytes", "Bytes that the store holds; looked at every ten minutes.", stats.store_bytes);
+    page.gauge("oldest_event_timestamp_seconds", "When the oldest event was accepted.", stats.oldest_event);
     page.gauge("handshakes_in_flight", "Targets that are asked to confirm.", stats.confirming);
 }
 

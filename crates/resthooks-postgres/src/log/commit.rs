@@ -107,7 +107,13 @@ pub(crate) async fn commit(inner: &Inner, batch: &Batch) -> Result<Committed, Er
         tries += 1;
         match trouble {
             Trouble::Again(_) => {}
-            Trouble::NoPartition => inner.partitions.forget(),
+            Trouble::NoPartition => {
+                inner.partitions.forget();
+                // A record may be of a day that was dropped meanwhile: it must not hold up what is written with it.
+                let days =
+                    batch.records.iter().filter(|record| !record.has_row).map(|record| record.key.event.0);
+                inner.partitions.make_each(&inner.database, days).await?;
+            }
             Trouble::TooLow(above) => inner.numbers.rise(batch.node, above),
             // A first record whose row is there, or an attempt's place that is taken.
             Trouble::Taken if !careful => careful = true,

@@ -105,7 +105,7 @@ fn step(connection: &Connection, no: i64, through: EventSeq, limit: usize) -> ru
 }
 
 /// Deletes an event's deliveries with their attempts, at most `limit` rows; how many went.
-fn delete_deliveries(connection: &Connection, seq: i64, limit: usize) -> rusqlite::Result<usize> {
+pub(crate) fn delete_deliveries(connection: &Connection, seq: i64, limit: usize) -> rusqlite::Result<usize> {
     let attempts = connection
         .prepare_cached(
             "DELETE FROM attempt WHERE event_seq = ?1 AND (subscription, place) IN \
@@ -121,7 +121,13 @@ fn delete_deliveries(connection: &Connection, seq: i64, limit: usize) -> rusqlit
     Ok(attempts + deliveries)
 }
 
-fn delete_event(connection: &Connection, no: i64, seq: i64, id: Option<String>) -> rusqlite::Result<()> {
+/// Deletes an event of this account, and its producer's id.
+pub(crate) fn delete_event(
+    connection: &Connection,
+    no: i64,
+    seq: i64,
+    id: Option<String>,
+) -> rusqlite::Result<()> {
     if let Some(id) = id {
         connection
             .prepare_cached("DELETE FROM event_id WHERE id = ?1 AND account = ?2")?

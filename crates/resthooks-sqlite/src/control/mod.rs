@@ -11,7 +11,7 @@ mod subscription;
 
 pub(crate) use account::{account, list_accounts, put_account, read_settings, written_settings};
 pub(crate) use audit::{AUDIT_IN_ORDER, entry as audit_entry, list_audit, write_audit};
-pub(crate) use deletion::{begin_delete_account, delete_account_step};
+pub(crate) use deletion::{begin_delete_account, delete_account_step, delete_deliveries, delete_event};
 pub(crate) use event_type::{delete_event_type, put_event_type};
 pub(crate) use key::{KEYS, delete_key, insert_key, key, touch_keys};
 pub(crate) use sealing::{lacking, note_sealing_key, reseal, sealing_keys, unreadable};

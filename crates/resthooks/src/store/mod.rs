@@ -1,7 +1,7 @@
 //! Where everything durable lives, as atomic intents.
 //!
 //! A store speaks of what is to happen, never of tables: the engine's write path and its recovery ([`Log`]), what
-//! callers manage ([`Control`]), what they read back ([`History`]), and the nodes that share it ([`Nodes`]). Each method is one transaction: it happens
+//! callers manage ([`Control`]), what they read back ([`History`]), what is deleted because it is old ([`Retention`]), and the nodes that share it ([`Nodes`]). Each method is one transaction: it happens
 //! whole and durably before it answers, or not at all.
 //!
 //! A backend must never be called while one of its own transactions is open, holds none across two calls, and
@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod log;
 mod nodes;
+mod retention;
 pub mod transfer;
 
 pub use control::{
@@ -28,8 +29,9 @@ pub use log::{
 pub use nodes::{
     Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes, Renewed,
 };
+pub use retention::{Expire, Expired, Expiring, Holdings, Retention};
 
 /// The whole store.
-pub trait Store: Log + Control + History + Nodes {}
+pub trait Store: Log + Control + History + Nodes + Retention {}
 
-impl<T: Log + Control + History + Nodes> Store for T {}
+impl<T: Log + Control + History + Nodes + Retention> Store for T {}

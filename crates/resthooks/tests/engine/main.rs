@@ -11,6 +11,7 @@ mod missed;
 mod place;
 mod reading;
 mod receiver;
+mod retention;
 mod retry_after;
 mod rotation;
 mod schedule;

@@ -33,7 +33,12 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let clock = ManualClock::new(Timestamp::parse("2026-01-02T03:04:05.678Z").unwrap());
+        Self::beginning("2026-01-02T03:04:05.678Z", change).await
+    }
+
+    /// With a clock that shows this at first. In the future, where a store's own clock must not be ahead of it.
+    pub(crate) async fn beginning(start: &str, change: impl FnOnce(&mut Options)) -> Self {
+        let clock = ManualClock::new(Timestamp::parse(start).unwrap());
         let targets =
             Policy { allow_http: true, allowed: vec!["127.0.0.0/8".parse().unwrap()], ..Policy::default() };
         let mut options = Options {

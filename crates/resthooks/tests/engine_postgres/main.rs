@@ -21,6 +21,8 @@ mod intent;
 mod reading;
 #[path = "../engine/receiver.rs"]
 mod receiver;
+#[path = "../engine/retention.rs"]
+mod retention;
 #[path = "../engine/retry_after.rs"]
 mod retry_after;
 #[path = "../engine/rotation.rs"]

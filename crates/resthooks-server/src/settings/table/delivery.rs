@@ -47,6 +47,61 @@ pub(super) static ROWS: &[Setting] = &[
         },
     ),
     Setting::new(
+        "retention",
+        Kind::Text,
+        "DURATION",
+        &["30d"],
+        "How long events are kept, with their deliveries and the ids by which a repetition is known",
+        |s, v| {
+            s.engine.retention.events = duration_above_zero(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "retention-attempts",
+        Kind::Text,
+        "DURATION",
+        &["30d"],
+        "How long the attempts of deliveries are kept, at most as long as these",
+        |s, v| {
+            s.engine.retention.attempts = duration_above_zero(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "retention-missed",
+        Kind::Text,
+        "DURATION",
+        &["90d"],
+        "How long events are kept that a subscription has missed",
+        |s, v| {
+            s.engine.retention.missed = duration_above_zero(one(v)?)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "retention-audit",
+        Kind::Text,
+        "DURATION",
+        &[],
+        "How long entries of the audit trail are kept; without it, for ever",
+        |s, v| {
+            s.engine.retention.audit = v.first().map(|text| duration_above_zero(text)).transpose()?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "retention-size",
+        Kind::Text,
+        "SIZE",
+        &[],
+        "How much the store may hold: beyond it the oldest events go, whatever their age; without it, no limit",
+        |s, v| {
+            s.engine.retention.bytes = v.first().map(|text| byte_size(text)).transpose()?.map(|size| size as u64);
+            Ok(())
+        },
+    ),
+    Setting::new(
         "connect-timeout",
         Kind::Text,
         "DURATION",

@@ -107,6 +107,7 @@ mod tests {
         assert_eq!(ours.queue_per_target, engine.queue_per_target);
         assert_eq!(ours.queue_bytes, engine.queue_bytes);
         assert_eq!(ours.disable_after, engine.disable_after);
+        assert_eq!(ours.retention, engine.retention);
         assert_eq!((ours.intent, ours.intent_timeout), (engine.intent, engine.intent_timeout));
         assert_eq!((ours.lease, &ours.node_name), (engine.lease, &engine.node_name));
         assert!(resolved.values.iter().all(|value| value.source == Source::Default));
