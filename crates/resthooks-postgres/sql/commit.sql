@@ -53,7 +53,7 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM change_carefully(by_node, now, ARRAY[one.account], ARRAY[one.subscription], ARRAY[one.event_seq],
                 ARRAY[one.status], ARRAY[one.attempts], ARRAY[one.automatic], ARRAY[one.next], ARRAY[one.reason],
-                ARRAY[one.keep], ARRAY[one.place], ARRAY[one.attempt]);
+                ARRAY[one.keep], ARRAY[one.place], ARRAY[one.attempt], ARRAY[NULL::bigint]);
         END IF;
     END LOOP;
 END
@@ -63,7 +63,8 @@ $$;
 CREATE OR REPLACE FUNCTION change_carefully(
     by_node bigint, now bigint,
     c_account text[], c_subscription bigint[], c_event bigint[], c_status smallint[], c_attempts integer[],
-    c_automatic integer[], c_next bigint[], c_reason text[], c_keep boolean[], c_place integer[], c_attempt bytea[]
+    c_automatic integer[], c_next bigint[], c_reason text[], c_keep boolean[], c_place integer[], c_attempt bytea[],
+    c_group bigint[]
 ) RETURNS void LANGUAGE plpgsql AS
 $$
 DECLARE
@@ -71,8 +72,8 @@ DECLARE
 BEGIN
     FOR one IN
         SELECT u.* FROM unnest(c_account, c_subscription, c_event, c_status, c_attempts, c_automatic, c_next, c_reason,
-                c_keep, c_place, c_attempt)
-            AS u (account, subscription, event_seq, status, attempts, automatic, next, reason, keep, place, attempt)
+                c_keep, c_place, c_attempt, c_group)
+            AS u (account, subscription, event_seq, status, attempts, automatic, next, reason, keep, place, attempt, grouped)
         ORDER BY u.account, u.subscription, u.event_seq
     LOOP
         UPDATE delivery d SET
@@ -81,7 +82,8 @@ BEGIN
             automatic = CASE WHEN one.keep THEN d.automatic ELSE one.automatic END,
             next_attempt_at = CASE WHEN one.keep THEN d.next_attempt_at ELSE one.next END,
             reason = CASE WHEN one.keep THEN d.reason ELSE one.reason END,
-            node = CASE WHEN one.keep THEN d.node WHEN one.status IN (1, 2) THEN by_node END
+            plan_group = CASE WHEN one.keep THEN d.plan_group WHEN one.status = 1 THEN one.grouped END,
+            node = CASE WHEN one.keep THEN d.node WHEN one.status IN (1, 2) AND d.plan_key IS NULL THEN by_node END
         WHERE d.account = one.account AND d.subscription = one.subscription AND d.event_seq = one.event_seq;
         -- A batch that was written, and whose answer was lost, comes again: the same attempt is not another one.
         IF FOUND AND one.attempt IS NOT NULL
@@ -148,7 +150,8 @@ BEGIN
 END
 $$;
 
--- Answers the shifts of sequences, as pairs; NULL when there are none.
+-- Answers the shifts of sequences, as pairs, NULL when there are none; and of the subscriptions with planned deliveries
+-- those that another node owns.
 CREATE OR REPLACE FUNCTION commit_batch(
     by_node bigint, by_slot integer, by_epoch bigint, now bigint, careful boolean, to_watermark bigint,
     -- Sequences: of which subscriptions, the first as the node believes, and how many.
@@ -167,11 +170,15 @@ CREATE OR REPLACE FUNCTION commit_batch(
     -- Later records.
     c_account text[], c_subscription bigint[], c_event bigint[], c_status smallint[], c_attempts integer[],
     c_automatic integer[], c_next bigint[], c_reason text[], c_keep boolean[], c_place integer[], c_attempt bytea[],
+    c_group bigint[],
     -- Health.
     p_no bigint[], p_success bigint[], p_failure bigint[], p_since bigint[], p_failures bigint[],
     -- Emitted events.
-    m_taken bigint[], m_refused bigint[], m_reason text[]
-) RETURNS bigint[] LANGUAGE plpgsql
+    m_taken bigint[], m_refused bigint[], m_reason text[],
+    -- Planned deliveries.
+    q_account text[], q_subscription bigint[], q_event bigint[], q_sequence bigint[], q_key bytea[], q_due bigint[],
+    OUT shifts bigint[], OUT elsewhere bigint[]
+) LANGUAGE plpgsql
 SET search_path FROM CURRENT
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -179,7 +186,6 @@ SET enable_mergejoin = off
 SET plan_cache_mode = force_generic_plan AS
 $$
 DECLARE
-    shifts bigint[];
     found_rows bigint;
     ended boolean;
     too_low bigint;
@@ -235,6 +241,9 @@ BEGIN
                 e_resource, e_order, e_debounce)
             AS u (seq, created_at, uid, account, name, matched, data, id, digest, resource_url, order_key, debounce_key);
     END IF;
+    IF cardinality(q_event) > 0 THEN
+        elsewhere := plan(by_node, now, q_account, q_subscription, q_event, q_sequence, q_key, q_due, shifts);
+    END IF;
     IF cardinality(d_event) > 0 THEN
         IF careful THEN
             PERFORM insert_or_change(by_node, now, d_account, d_subscription, d_event, d_sequence, d_status, d_attempts,
@@ -254,7 +263,7 @@ BEGIN
     IF cardinality(c_event) > 0 THEN
         IF careful THEN
             PERFORM change_carefully(by_node, now, c_account, c_subscription, c_event, c_status, c_attempts, c_automatic,
-                c_next, c_reason, c_keep, c_place, c_attempt);
+                c_next, c_reason, c_keep, c_place, c_attempt, c_group);
         ELSE
             WITH changed AS (
                 UPDATE delivery d SET
@@ -263,15 +272,22 @@ BEGIN
                     automatic = CASE WHEN u.keep THEN d.automatic ELSE u.automatic END,
                     next_attempt_at = CASE WHEN u.keep THEN d.next_attempt_at ELSE u.next END,
                     reason = CASE WHEN u.keep THEN d.reason ELSE u.reason END,
-                    node = CASE WHEN u.keep THEN d.node WHEN u.status IN (1, 2) THEN by_node END
+                    plan_group = CASE WHEN u.keep THEN d.plan_group WHEN u.status = 1 THEN u.grouped END,
+                    node = CASE WHEN u.keep THEN d.node WHEN u.status IN (1, 2) AND d.plan_key IS NULL THEN by_node END
                 FROM unnest(c_account, c_subscription, c_event, c_status, c_attempts, c_automatic, c_next, c_reason,
-                        c_keep, c_place, c_attempt)
-                    AS u (account, subscription, event_seq, status, attempts, automatic, next, reason, keep, place, attempt)
+                        c_keep, c_place, c_attempt, c_group)
+                    AS u (account, subscription, event_seq, status, attempts, automatic, next, reason, keep, place, attempt,
+                        grouped)
                 WHERE d.account = u.account AND d.subscription = u.subscription AND d.event_seq = u.event_seq
-                RETURNING u.event_seq, u.subscription, u.place, u.account, u.attempt
+                RETURNING u.event_seq, u.subscription, u.place, u.account, u.attempt, d.plan_key IS NOT NULL AS planned
+            ), told AS (
+                -- One that was sent or ended by hand elsewhere: its owner does not know.
+                UPDATE owner o SET again = o.again + 1
+                FROM (SELECT DISTINCT c.subscription FROM changed c WHERE c.planned) AS c
+                WHERE o.subscription = c.subscription AND o.node <> by_node
             )
             INSERT INTO attempt (event_seq, subscription, place, account, attempt)
-            SELECT * FROM changed WHERE changed.attempt IS NOT NULL;
+            SELECT c.event_seq, c.subscription, c.place, c.account, c.attempt FROM changed c WHERE c.attempt IS NOT NULL;
         END IF;
     END IF;
     IF cardinality(p_no) > 0 THEN
@@ -280,6 +296,5 @@ BEGIN
     IF to_watermark IS NOT NULL THEN
         UPDATE node SET watermark = greatest(watermark, to_watermark) WHERE no = by_node;
     END IF;
-    RETURN shifts;
 END
 $$;

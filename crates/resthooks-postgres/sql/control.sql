@@ -168,6 +168,7 @@ BEGIN
     highest := coalesce(highest, 0);
     DELETE FROM api_key WHERE account = of_account;
     DELETE FROM progress WHERE subscription IN (SELECT no FROM subscription WHERE account = of_account);
+    DELETE FROM owner WHERE subscription IN (SELECT no FROM subscription WHERE account = of_account);
     DELETE FROM subscription WHERE account = of_account;
     UPDATE account SET settings = NULL WHERE id = of_account;
     -- The last event may be among those that go, and its number must not be given again.

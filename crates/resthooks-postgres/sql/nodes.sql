@@ -96,6 +96,8 @@ BEGIN
     UPDATE node n SET taken_by = by_node
     WHERE n.state = 2 AND n.no <> by_node AND n.taken_by <> by_node
         AND NOT EXISTS (SELECT FROM node t WHERE t.no = n.taken_by AND t.state <> 2);
+    UPDATE owner o SET node = by_node, again = o.again + 1
+    FROM node n WHERE n.state = 2 AND n.taken_by = by_node AND n.no = o.node;
     RETURN QUERY SELECT n.no FROM node n WHERE n.state = 2 AND n.taken_by = by_node ORDER BY n.no;
 END
 $$;

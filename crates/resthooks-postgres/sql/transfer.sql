@@ -123,6 +123,7 @@ CREATE OR REPLACE FUNCTION import_events(
     e_data bytea[], e_id text[], e_digest bytea[], e_resource bytea[], e_order bytea[], e_debounce bytea[],
     d_seq bigint[], d_account text[], d_subscription bigint[], d_sequence bigint[], d_updated bigint[], d_attempts integer[],
     d_automatic integer[], d_status smallint[], d_first bytea[], d_next bigint[], d_reason text[],
+    d_key bytea[], d_group bigint[],
     a_seq bigint[], a_account text[], a_subscription bigint[], a_place integer[], a_attempt bytea[]
 ) RETURNS bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT
@@ -152,13 +153,19 @@ BEGIN
     FROM unnest(e_account, e_id, e_seq, e_created, e_count, e_digest) AS u (account, id, seq, created, matched, digest)
     WHERE u.id IS NOT NULL AND u.seq <> ALL (known);
     INSERT INTO delivery (event_seq, subscription, sequence, updated_at, attempts, automatic, status, account, first_attempt,
-        next_attempt_at, node, reason)
+        next_attempt_at, node, reason, plan_key, plan_group)
     SELECT u.seq, u.subscription, u.sequence, u.updated, u.attempts, u.automatic, u.status, u.account, u.first, u.next,
-        CASE WHEN u.status IN (1, 2) THEN one.no END, u.reason
+        CASE WHEN u.status IN (1, 2) AND u.key IS NULL THEN one.no END, u.reason, u.key, u.grouped
     FROM unnest(d_seq, d_account, d_subscription, d_sequence, d_updated, d_attempts, d_automatic, d_status, d_first, d_next,
-            d_reason)
-        AS u (seq, account, subscription, sequence, updated, attempts, automatic, status, first, next, reason)
+            d_reason, d_key, d_group)
+        AS u (seq, account, subscription, sequence, updated, attempts, automatic, status, first, next, reason, key, grouped)
     WHERE u.seq <> ALL (known);
+    -- Whoever takes this node over owns what is planned, unless somebody does already.
+    INSERT INTO owner AS o (subscription, node)
+    SELECT DISTINCT u.subscription, one.no FROM unnest(d_seq, d_subscription, d_status, d_key)
+        AS u (seq, subscription, status, key)
+    WHERE u.key IS NOT NULL AND u.status IN (1, 2) AND u.seq <> ALL (known)
+    ON CONFLICT (subscription) DO UPDATE SET again = o.again + 1;
     INSERT INTO attempt (event_seq, subscription, place, account, attempt)
     SELECT u.seq, u.subscription, u.place, u.account, u.attempt
     FROM unnest(a_seq, a_account, a_subscription, a_place, a_attempt) AS u (seq, account, subscription, place, attempt)

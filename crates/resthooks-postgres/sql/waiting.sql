@@ -57,7 +57,8 @@ BEGIN
 END
 $$;
 
--- Moves the oldest waiting deliveries of a subscription to another state; how many there were to move.
+-- Moves the oldest waiting deliveries of a subscription to another state, with the planned ones if they are this node's;
+-- how many there were to move.
 CREATE OR REPLACE FUNCTION settle(
     by_node bigint, by_slot integer, of_subscription bigint, from_status smallint, to_status smallint, with_reason text,
     due_at bigint, now bigint, most integer, except_of bigint[]
@@ -70,20 +71,30 @@ SET enable_bitmapscan = off AS
 $$
 DECLARE
     moved bigint;
+    owned boolean;
 BEGIN
     PERFORM enter(by_node, by_slot);
+    owned := EXISTS (SELECT FROM owner o WHERE o.subscription = of_subscription AND o.node = by_node);
     WITH chosen AS MATERIALIZED (
-        SELECT d.account, d.event_seq FROM delivery d
+        (SELECT d.account, d.event_seq FROM delivery d
         WHERE d.node = by_node AND d.subscription = of_subscription AND d.status = from_status AND d.status IN (1, 2)
             AND d.event_seq NOT IN (SELECT unnest(except_of))
         ORDER BY d.event_seq
+        LIMIT most)
+        UNION ALL
+        (SELECT d.account, d.event_seq FROM delivery d
+        WHERE owned AND d.subscription = of_subscription AND d.status = from_status AND d.status <> 0
+            AND d.plan_key IS NOT NULL AND d.event_seq NOT IN (SELECT unnest(except_of))
+        ORDER BY d.event_seq
+        LIMIT most)
         LIMIT most
     ), done AS (
         UPDATE delivery d SET status = to_status, reason = with_reason, next_attempt_at = due_at, updated_at = now,
-            leased = false, node = CASE WHEN to_status IN (1, 2) THEN by_node END
+            leased = false, plan_group = NULL,
+            node = CASE WHEN to_status IN (1, 2) AND d.plan_key IS NULL THEN by_node END
         FROM chosen c
         WHERE d.account = c.account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
-            AND d.status + 0 = from_status AND d.node + 0 = by_node
+            AND d.status + 0 = from_status AND (d.node + 0 = by_node OR d.plan_key IS NOT NULL)
     )
     SELECT count(*) INTO moved FROM chosen;
     RETURN moved;
@@ -91,12 +102,13 @@ END
 $$;
 
 -- Takes a subscription's ended or held deliveries to another state and makes them this node's; how many there were of
--- each, and the last one that was looked at when there may be more. What another node has in hand is left alone.
+-- each, and the last one that was looked at when there may be more. What another node has in hand is left alone; planned
+-- ones that another node owns stay so (elsewhere: how many), and it is told.
 CREATE OR REPLACE FUNCTION reopen(
     by_node bigint, by_slot integer, of_subscription bigint, from_statuses smallint[], to_status smallint,
     with_reason text, due_at bigint, now bigint, except_of bigint[], of_events bigint[], after bigint, through bigint,
     since bigint, until bigint, most integer
-) RETURNS TABLE (ended bigint, held bigint, last bigint) LANGUAGE plpgsql
+) RETURNS TABLE (ended bigint, held bigint, last bigint, elsewhere bigint) LANGUAGE plpgsql
 SET search_path FROM CURRENT
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -146,17 +158,23 @@ BEGIN
             SELECT e.created_at FROM event e WHERE e.account = of_account AND e.seq = u.seq LIMIT 1
         ) e
         WHERE d.status = ANY (from_statuses) AND d.event_seq <> ALL (except_of)
-            AND NOT (d.status = 2 AND d.leased AND d.node <> by_node)
+            AND NOT (d.status = 2 AND d.leased AND d.node IS DISTINCT FROM by_node)
             AND (since IS NULL OR e.created_at >= since) AND (until IS NULL OR e.created_at < until)
     ), done AS (
         UPDATE delivery d SET status = to_status, reason = with_reason, next_attempt_at = due_at, updated_at = now,
             automatic = CASE WHEN to_status = 1 THEN 0 ELSE d.automatic END,
-            leased = false, node = CASE WHEN to_status IN (1, 2) THEN by_node END
+            leased = false, plan_group = NULL,
+            node = CASE WHEN to_status IN (1, 2) AND d.plan_key IS NULL THEN by_node END
         FROM chosen c
         WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = c.event_seq
-        RETURNING c.status
+        RETURNING c.status, d.plan_key IS NOT NULL AS planned
     )
-    SELECT count(*) FILTER (WHERE done.status <> 2), count(*) FILTER (WHERE done.status = 2) INTO ended, held FROM done;
+    SELECT count(*) FILTER (WHERE done.status <> 2), count(*) FILTER (WHERE done.status = 2),
+        count(*) FILTER (WHERE done.planned)
+    INTO ended, held, elsewhere FROM done;
+    IF elsewhere > 0 AND plan_again(by_node, of_subscription) THEN
+        elsewhere := 0;
+    END IF;
     RETURN NEXT;
 END
 $$;
@@ -174,9 +192,13 @@ DECLARE
 BEGIN
     PERFORM enter(by_node, by_slot);
     SELECT e.account INTO of_account FROM event e WHERE e.seq = of_event;
-    SELECT d.status, d.node, d.leased INTO one FROM delivery d
+    SELECT d.status, d.node, d.leased, d.plan_key INTO one FROM delivery d
     WHERE d.account = of_account AND d.subscription = of_subscription AND d.event_seq = of_event FOR UPDATE;
     IF NOT FOUND OR one.status NOT IN (1, 2) THEN
+        RETURN 1;
+    END IF;
+    IF one.plan_key IS NOT NULL THEN
+        -- It stays its owner's, who is told with the record of what comes of this.
         RETURN 1;
     END IF;
     IF one.node <> by_node AND one.leased THEN

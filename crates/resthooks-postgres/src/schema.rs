@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("initial", include_str!("../migrations/0001_initial.sql")),
     ("emit", include_str!("../migrations/0002_emit.sql")),
     ("trust", include_str!("../migrations/0003_trust.sql")),
+    ("planned", include_str!("../migrations/0004_planned.sql")),
 ];
 
 /// Raised with every change of a function: an older program that starts while a newer one is at work leaves that one's
@@ -31,6 +32,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/locks.sql"),
     include_str!("../sql/partitions.sql"),
     include_str!("../sql/retention.sql"),
+    include_str!("../sql/planned.sql"),
     include_str!("../sql/commit.sql"),
     include_str!("../sql/waiting.sql"),
     include_str!("../sql/nodes.sql"),

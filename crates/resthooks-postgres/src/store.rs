@@ -14,8 +14,9 @@ use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, ChangeNo, Changes, Claimed, Committed, Control, DeletedAccount,
     DeliveryFilter, Emitted, EmittedAsk, Error, EventFilter, Expire, Expired, History, Holdings, Inherited,
-    Joined, LeaseDue, Leased, Log, Missed, NewNode, Nodes, Page, Position, Prior, Renewed, Reopen, Reopened,
-    Retention, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    Joined, LeaseDue, LeasePlanned, Leased, LeasedPlanned, Log, Missed, NewNode, Nodes, Page, PlannedNews,
+    Position, Prior, Renewed, Reopen, Reopened, Retention, Settle, Snapshot, Standing, SubscriptionFilter,
+    Unrecorded,
 };
 use tokio_postgres::types::Type;
 
@@ -216,6 +217,10 @@ impl Log for PostgresStore {
         log::lease_due(&self.inner, &ask).await
     }
 
+    async fn lease_planned(&self, ask: LeasePlanned) -> Result<LeasedPlanned, Error> {
+        log::lease_planned(&self.inner, &ask).await
+    }
+
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {
         log::settle(&self.inner, &ask).await
     }
@@ -400,6 +405,10 @@ impl Nodes for PostgresStore {
 
     async fn forget(&self, by: NodeNo, gone: NodeNo) -> Result<(), Error> {
         nodes::forget(&self.inner, by, gone).await
+    }
+
+    async fn planned_news(&self, node: NodeNo) -> Result<Vec<PlannedNews>, Error> {
+        log::planned_news(&self.inner, node).await
     }
 
     async fn leave(&self, node: NodeNo) -> Result<(), Error> {

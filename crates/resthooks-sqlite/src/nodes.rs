@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use resthooks::env::Clock;
 use resthooks::model::{Node, NodeNo, NodeStatus};
 use resthooks::store::{
-    ChangeNo, Changes, DeletedAccount, Emitted, EmittedAsk, Error, Inherited, Joined, NewNode, Nodes, Renewed,
+    ChangeNo, Changes, DeletedAccount, Emitted, EmittedAsk, Error, Inherited, Joined, NewNode, Nodes,
+    PlannedNews, Renewed,
 };
 
 use crate::{SqliteStore, control, log};
@@ -81,6 +82,10 @@ impl Nodes for SqliteStore {
 
     async fn forget(&self, _by: NodeNo, _gone: NodeNo) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn planned_news(&self, _node: NodeNo) -> Result<Vec<PlannedNews>, Error> {
+        Ok(Vec::new())
     }
 
     async fn leave(&self, _node: NodeNo) -> Result<(), Error> {

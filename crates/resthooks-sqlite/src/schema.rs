@@ -16,10 +16,11 @@ use crate::failure::{at_opening, from_sqlite};
 const APPLICATION_ID: i32 = 0x5248_6b73;
 
 /// Every migration, in order; a file's version is how many of them it has had. None is ever changed or removed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_subscription_version.sql"),
     include_str!("../migrations/0003_trust.sql"),
+    include_str!("../migrations/0004_planned.sql"),
 ];
 
 /// Refuses a file that we must not touch. Changes nothing.

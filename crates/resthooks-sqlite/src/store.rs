@@ -12,8 +12,9 @@ use resthooks::model::{
 use resthooks::seal::Vault;
 use resthooks::store::{
     AccountSummary, AuditFilter, Batch, Claimed, Committed, Control, DeletedAccount, DeliveryFilter, Error,
-    EventFilter, Expire, Expired, History, Holdings, LeaseDue, Leased, Log, Missed, Page, Position, Prior,
-    Reopen, Reopened, Retention, Settle, Snapshot, Standing, SubscriptionFilter, Unrecorded,
+    EventFilter, Expire, Expired, History, Holdings, LeaseDue, LeasePlanned, Leased, LeasedPlanned, Log,
+    Missed, Page, Position, Prior, Reopen, Reopened, Retention, Settle, Snapshot, Standing,
+    SubscriptionFilter, Unrecorded,
 };
 
 use crate::checkpoint::{Checkpointer, Pressure, truncate};
@@ -161,6 +162,10 @@ impl Log for SqliteStore {
 
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error> {
         self.readers.ask_for_log(move |connection| log::lease_due(connection, &ask)).await
+    }
+
+    async fn lease_planned(&self, ask: LeasePlanned) -> Result<LeasedPlanned, Error> {
+        self.readers.ask_for_log(move |connection| log::lease_planned(connection, &ask)).await
     }
 
     async fn settle(&self, ask: Settle) -> Result<usize, Error> {

@@ -57,7 +57,7 @@ pub async fn what_ended_is_scheduled_again_as_it_was(mut lab: Lab) {
         let before = row(&lab, &event, &to).await;
         let ask = ask(&lab, &to, Which::Events(vec![event.seq, event.seq]), &ENDED);
         let reopened = lab.store().reopen(ask.clone()).await.unwrap();
-        assert_eq!(reopened, Reopened { ended: 1, held: 0, last: None });
+        assert_eq!(reopened, Reopened { ended: 1, held: 0, elsewhere: 0, last: None });
         assert_eq!(lab.store().reopen(ask).await.unwrap(), Reopened::default(), "it waits by now");
         lab.reopen().await;
         let after = row(&lab, &event, &to).await;
@@ -86,9 +86,9 @@ pub async fn a_range_is_walked_in_steps(lab: Lab) {
     let to = lab.subscribe("a").await;
     let events = made(&lab, &to, &[Dead, Held, Delivered, Dead, Scheduled, Dead]).await;
     let first = lab.store().reopen(ask(&lab, &to, range(EventSeq(0), 2), &[Held, Dead])).await.unwrap();
-    assert_eq!(first, Reopened { ended: 1, held: 1, last: Some(events[1].seq) });
+    assert_eq!(first, Reopened { ended: 1, held: 1, elsewhere: 0, last: Some(events[1].seq) });
     let rest = lab.store().reopen(ask(&lab, &to, range(events[1].seq, 3), &[Dead])).await.unwrap();
-    assert_eq!(rest, Reopened { ended: 2, held: 0, last: None });
+    assert_eq!(rest, Reopened { ended: 2, held: 0, elsewhere: 0, last: None });
 
     let again = made(&lab, &to, &[Dead, Delivered]).await;
     let mut done = 0;
@@ -159,7 +159,10 @@ pub async fn what_is_missed_ends_when_it_is_acknowledged(mut lab: Lab) {
     };
     let missed = Missed { count: 1, oldest: Some(at(0)) };
     assert_eq!(lab.store().missed(to.no).await.unwrap(), missed, "the held one is not");
-    assert_eq!(lab.store().reopen(end).await.unwrap(), Reopened { ended: 1, held: 1, last: None });
+    assert_eq!(
+        lab.store().reopen(end).await.unwrap(),
+        Reopened { ended: 1, held: 1, elsewhere: 0, last: None }
+    );
     assert_eq!(lab.store().missed(to.no).await.unwrap(), Missed::default());
     lab.reopen().await;
     for event in &events {

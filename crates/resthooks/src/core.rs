@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::index::{Index, Live};
 use crate::ingest::{Recorded, Writer};
 use crate::keyring::Keyring;
-use crate::model::{NodeNo, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
+use crate::model::{AccountId, NodeNo, SubscriptionNo, SubscriptionStatus, TargetUrl, Timestamp};
 use crate::options::Options;
 use crate::retention::RetentionState;
 use crate::stats::Stats;
@@ -95,12 +95,36 @@ impl Core {
 
     /// Where requests to this subscription go, and how many may be in flight.
     pub(crate) fn aim_of(&self, live: &Live) -> Aim {
-        Aim { cap: self.cap_of(live), host: Arc::clone(live.prepared.target.origin()) }
+        Aim {
+            cap: self.cap_of(live),
+            host: Arc::clone(live.prepared.target.origin()),
+            mode: live.subscription.terms.mode(),
+            sends: live.subscription.status == SubscriptionStatus::Active,
+        }
     }
 
     /// As [`Core::aim_of`]; `None` when it has ended.
     pub(crate) fn aim(&self, no: SubscriptionNo) -> Option<Aim> {
         self.index.get(no).map(|live| self.aim_of(&live))
+    }
+
+    /// What a subscription's lane has to know of it, also when it has ended; `None` when there is no trace of it.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub(crate) async fn lane_of(
+        &self,
+        no: SubscriptionNo,
+    ) -> Result<Option<(AccountId, Aim, SubscriptionStatus)>, Error> {
+        if let Some(live) = self.index.get(no) {
+            return Ok(Some((
+                live.subscription.account.clone(),
+                self.aim_of(&live),
+                live.subscription.status,
+            )));
+        }
+        let stored = self.store.subscriptions_by_no(&[no]).await?;
+        Ok(stored.into_iter().next().map(|stored| (stored.account, Aim::nowhere(), stored.status)))
     }
 
     /// Whether deliveries of this subscription are held now.

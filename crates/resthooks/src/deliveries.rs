@@ -181,6 +181,8 @@ impl Hooks {
             has_row: false,
             since,
             admitted: Admitted::default(),
+            planned: false,
+            group: None,
         };
         Ok(attempt_now(&self.core(), &live, &job, true).await)
     }
@@ -213,6 +215,8 @@ impl Found {
             has_row: true,
             since,
             admitted: Admitted::default(),
+            planned: false,
+            group: None,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::account_settings::AccountMap;
 use crate::catalog::Catalog;
 use crate::control::{ControlState, IntentState, confirm, resume_deletions, save_key_uses};
 use crate::core::Core;
-use crate::dispatch::{Aim, Dispatch, Limits, pacer, pump, settler, sweep};
+use crate::dispatch::{Dispatch, Limits, pacer, pump, settler, sweep};
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::index::Index;
@@ -162,6 +162,7 @@ fn assemble(
         in_flight: options.max_in_flight,
         queue_per_target: options.queue_per_target,
         queue_bytes: options.queue_bytes,
+        shared: store.is_shared(),
     };
     let index = Index::default();
     let dispatch = Dispatch::new(limits, Arc::clone(&options.clock));
@@ -239,15 +240,7 @@ async fn save_last_uses(core: &Core) {
 /// Puts what waits in the store where dispatch finds it when it is due.
 pub(crate) async fn load_backlog(core: &Arc<Core>, waiting: Vec<Backlog>) -> Result<(), Error> {
     for backlog in waiting {
-        let live = core.index.get(backlog.subscription);
-        let (account, aim, status) = match &live {
-            Some(live) => (live.subscription.account.clone(), core.aim_of(live), live.subscription.status),
-            None => {
-                let stored = core.store.subscriptions_by_no(&[backlog.subscription]).await?;
-                let Some(stored) = stored.into_iter().next() else { continue };
-                (stored.account, Aim::nowhere(), stored.status)
-            }
-        };
+        let Some((account, aim, status)) = core.lane_of(backlog.subscription).await? else { continue };
         let fits = match status {
             SubscriptionStatus::Active => backlog.held == 0,
             status if status.is_ended() => false,

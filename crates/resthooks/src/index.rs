@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::control::Agenda;
 use crate::deliver::Prepared;
 use crate::model::{
-    AccountId, EventName, Health, Match, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
+    AccountId, Event, EventName, Health, Match, Mode, Progress, Subscription, SubscriptionNo,
+    SubscriptionStatus,
 };
 use crate::store::Shift;
 
@@ -53,6 +55,8 @@ struct Maps {
     accounts: HashMap<AccountId, Account>,
     /// Of the live ones, those whose targets have not confirmed.
     pending: usize,
+    /// Those whose deliveries are planned.
+    planned: usize,
 }
 
 /// All subscriptions that have not ended.
@@ -84,6 +88,7 @@ impl Index {
         if let Some(former) = &former {
             maps.unlist(&former.subscription);
             maps.pending -= usize::from(former.subscription.status == SubscriptionStatus::Pending);
+            maps.planned -= usize::from(former.subscription.terms.mode() != Mode::Free);
         }
         if subscription.status.is_ended() {
             return;
@@ -96,6 +101,7 @@ impl Index {
         };
         maps.list(&subscription);
         maps.pending += usize::from(subscription.status == SubscriptionStatus::Pending);
+        maps.planned += usize::from(subscription.terms.mode() != Mode::Free);
         let prepared = Prepared::new(&subscription);
         maps.live.insert(no, Arc::new(Live { subscription, prepared, counters }));
     }
@@ -143,6 +149,25 @@ impl Index {
             Some(Match { subscription, sequence: counters.progress.sequence })
         };
         numbers.iter().copied().filter_map(with_sequence).collect()
+    }
+
+    /// Those of an event's matches that are planned: their places, with what they are planned by, and how long each is put
+    /// off at least.
+    pub(crate) fn planned(&self, event: &Event) -> Vec<(usize, Vec<u8>, Duration)> {
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        if maps.planned == 0 {
+            return Vec::new();
+        }
+        let planned = |(place, given): (usize, &Match)| {
+            let terms = &maps.live.get(&given.subscription)?.subscription.terms;
+            let wait = match terms.mode() {
+                Mode::Free => return None,
+                Mode::Debounce { window, .. } => window,
+                _ => Duration::ZERO,
+            };
+            Some((place, terms.plan_key(event)?, wait))
+        };
+        event.matched.iter().enumerate().filter_map(planned).collect()
     }
 
     /// Takes back the newest sequence numbers: the event they were given for was not committed.

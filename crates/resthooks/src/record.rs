@@ -31,6 +31,8 @@ pub(crate) struct Judging<'a> {
     pub policy: &'a RetryPolicy,
     /// What the subscription's owner asked for instead.
     pub own: Option<&'a Retry>,
+    /// After how many attempts it is given up because others wait behind it, if it is.
+    pub skip_after: Option<u32>,
     /// The random part of the jitter, 0 to 1.
     pub fraction: f64,
 }
@@ -64,6 +66,12 @@ impl Judging<'_> {
                 outcome(attempt)
             ));
         };
+        if self.skip_after.is_some_and(|most| automatic >= most) {
+            return Verdict::Dead(format!(
+                "skipped after {automatic} attempts, the last one with {}, so that those behind it are sent",
+                outcome(attempt)
+            ));
+        }
         let (shortest, longest) = self.bounds();
         let wait = attempt.retry_after.map_or(step, |asked| asked.clamp(shortest, longest));
         // Jitter only lengthens: a Retry-After is never undercut.
@@ -147,6 +155,7 @@ mod tests {
             now: Timestamp::EPOCH,
             policy: &RetryPolicy::default(),
             own,
+            skip_after: None,
             fraction,
         };
         judge(&attempt(status, retry_after), &by)

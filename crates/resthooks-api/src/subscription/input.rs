@@ -1,7 +1,8 @@
 //! What a subscription is created from, replaced with or changed by.
 
 use resthooks::model::{
-    AccountId, EventPattern, RateLimit, Retry, Span, TargetUrl, Terms, TermsChange, Timestamp,
+    AccountId, Batching, Debounce, EventPattern, OnBlocked, Order, RateLimit, Retry, Span, TargetUrl, Terms,
+    TermsChange, Timestamp,
 };
 use resthooks::{FieldError, NewSubscription, SubscriptionChange, SubscriptionView};
 use serde::Deserialize;
@@ -117,18 +118,32 @@ pub(crate) struct Input {
     #[schema(value_type = Option<Object>, example = json!({"limit": 100, "per": "minute"}))]
     #[serde(default)]
     rate_limit: Given<RateLimit>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    /// In which order deliveries are sent: `"strict"`, one at a time by sequence; or `{"by": "order_key"}`, so for the events
+    /// of each `order_key`, and side by side for different ones (events without one are in no order). One that fails holds
+    /// up those behind it; see `on_blocked`. Counts for events that come after it was asked for.
+    #[schema(value_type = Option<serde_json::Value>, example = json!({"by": "order_key"}))]
     #[serde(default)]
-    order: Given<NotYet>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    order: Given<Order>,
+    /// With an `order`: what becomes of those behind a delivery that fails. `"wait"` (the default): they wait until it is
+    /// delivered or given up. `{"skip_after": 3}`: it is given up after so many attempts, 1 to 50, and can be fetched or
+    /// released like all that was missed.
+    #[schema(value_type = Option<serde_json::Value>, example = json!({"skip_after": 3}))]
     #[serde(default)]
-    batch: Given<NotYet>,
-    /// Not supported yet: must be `null` or left out.
-    #[schema(value_type = Option<serde_json::Value>)]
+    on_blocked: Given<OnBlocked>,
+    /// Several events in one request, whose body is a JSON array of what each would be alone: at most `max_events` (1 to
+    /// 1000), with at most `max_bytes` of data (1 KiB to 8 MiB, 1 MiB when left out; a larger one goes alone), the first of
+    /// them waiting at most `max_wait` (10 ms to 10 m). The answer counts for all; what fails is tried again as it was. Not
+    /// together with `order` or `debounce`.
+    #[schema(value_type = Option<Object>, example = json!({"max_events": 100, "max_wait": "5s"}))]
     #[serde(default)]
-    debounce: Given<NotYet>,
+    batch: Given<Batching>,
+    /// Of several events with the same key, only the newest: it is sent once none has come for `window` (100 ms to 1 h), at
+    /// most `max_wait` after the first (ten windows when left out, up to 24 h). `key` is `debounce_key` (the default) or
+    /// `order_key`, as the events have them, or a JSON Pointer into `data` such as `/customer/id`; an event without the key
+    /// is sent at once. Those replaced are recorded as `cancelled`, and by which. Not together with `order` or `batch`.
+    #[schema(value_type = Option<Object>, example = json!({"window": "10s", "key": "/id", "max_wait": "1m"}))]
+    #[serde(default)]
+    debounce: Given<Debounce>,
     /// When it ends by itself, as if it were deleted then. Never when left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
@@ -246,6 +261,10 @@ impl Input {
                 rate_limit: self.rate_limit.clearable(),
                 max_in_flight: self.max_in_flight.clearable(),
                 expires_at: self.expires_at.clearable(),
+                order: self.order.clearable(),
+                on_blocked: self.on_blocked.clearable(),
+                debounce: self.debounce.clearable(),
+                batch: self.batch.clearable(),
             },
             secret,
             signature,
@@ -294,6 +313,10 @@ impl Input {
                 rate_limit: self.rate_limit.value(),
                 max_in_flight: self.max_in_flight.value(),
                 expires_at: self.expires_at.value(),
+                order: self.order.value(),
+                on_blocked: self.on_blocked.value(),
+                debounce: self.debounce.value(),
+                batch: self.batch.value(),
             },
             secret,
             signature,

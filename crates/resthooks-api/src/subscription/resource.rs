@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use resthooks::SubscriptionView;
 use resthooks::model::{
-    AccountId, EventPattern, PayloadKind, RateLimit, Retry, Signature, SigningKey, Span, SubscriptionId,
-    SubscriptionStatus, Timestamp,
+    AccountId, Batching, Debounce, EventPattern, OnBlocked, Order, PayloadKind, RateLimit, Retry, Signature,
+    SigningKey, Span, SubscriptionId, SubscriptionStatus, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -88,15 +88,18 @@ pub(crate) struct Resource<'a> {
     /// The most requests in flight at once; `null` for the server's default.
     #[schema(required = true)]
     max_in_flight: Option<u32>,
-    /// Not supported yet.
+    /// In which order deliveries are sent; `null` for none.
     #[schema(value_type = Option<Value>, required = true)]
-    order: (),
-    /// Not supported yet.
+    order: Option<Order>,
+    /// What becomes of those behind a delivery that fails; `null` for the default, `wait`.
     #[schema(value_type = Option<Value>, required = true)]
-    batch: (),
-    /// Not supported yet.
-    #[schema(value_type = Option<Value>, required = true)]
-    debounce: (),
+    on_blocked: Option<OnBlocked>,
+    /// How many events go in one request; `null` for one.
+    #[schema(value_type = Option<Object>, required = true)]
+    batch: Option<Batching>,
+    /// Which of several events with the same key are sent; `null` for all.
+    #[schema(value_type = Option<Object>, required = true)]
+    debounce: Option<&'a Debounce>,
     /// When it ends by itself; `null` for never.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     expires_at: Option<Timestamp>,
@@ -149,9 +152,10 @@ impl<'a> Resource<'a> {
             timeout: terms.timeout,
             rate_limit: terms.rate_limit,
             max_in_flight: terms.max_in_flight,
-            order: (),
-            batch: (),
-            debounce: (),
+            order: terms.order,
+            on_blocked: terms.on_blocked,
+            batch: terms.batch,
+            debounce: terms.debounce.as_ref(),
             expires_at: terms.expires_at,
             last_success_at: health.last_success_at,
             last_failure_at: health.last_failure_at,

@@ -24,7 +24,7 @@ async fn subscribing_answers_the_whole_resource() {
         "target_url": "https://example.com/hooks", "active": true, "status": "active", "status_reason": null,
         "secret": resource["secret"], "signature": "v1", "public_key": null, "created_at": resource["created_at"], "updated_at": resource["updated_at"],
         "description": null, "metadata": null, "payload": "full", "headers": {}, "intent": "none",
-        "intent_confirmed_at": null, "filter": null, "retry": null, "timeout": null, "rate_limit": null, "max_in_flight": null, "order": null, "batch": null,
+        "intent_confirmed_at": null, "filter": null, "retry": null, "timeout": null, "rate_limit": null, "max_in_flight": null, "order": null, "on_blocked": null, "batch": null,
         "debounce": null, "expires_at": null, "last_success_at": null, "last_failure_at": null,
         "failing_since": null, "consecutive_failures": 0, "pending": 0, "circuit": "closed"
     });
@@ -114,7 +114,7 @@ async fn everything_wrong_is_named_at_once() {
     let body = json!({
         "target_url": "ftp://x/", "event": "a", "active": "yes", "description": 5, "metadata": [], "payload": "xml",
         "headers": {"x-a": 1}, "secret": "short", "intent": "loud", "max_in_flight": -1, "filter": {}, "retry": {},
-        "rate_limit": 1, "order": "strict", "batch": {}, "debounce": "5s", "expires_at": "soon", "timeout": 5,
+        "rate_limit": 1, "order": "loose", "batch": {}, "debounce": "5s", "expires_at": "soon", "timeout": 5,
         "nonsense": 1
     });
     let refused = app.consumer("acme").await.post(LIST, body).await.expect(422);

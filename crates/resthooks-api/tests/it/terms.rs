@@ -30,6 +30,11 @@ async fn terms_are_read_as_they_were_written() {
         ("rate_limit", json!({"limit": 5, "per": "second"})),
         ("max_in_flight", json!(3)),
         ("expires_at", json!("2030-01-01T00:00:00.000Z")),
+        ("order", json!("strict")),
+        ("order", json!({"by": "order_key"})),
+        ("debounce", json!({"window": "10s", "key": "/customer/id", "max_wait": "1m"})),
+        ("debounce", json!({"window": "250ms", "key": "order_key"})),
+        ("batch", json!({"max_events": 100, "max_bytes": 65536, "max_wait": "5s"})),
     ] {
         let made = made(&consumer, term, value.clone()).await;
         assert_eq!(made[term], value);
@@ -52,6 +57,13 @@ async fn terms_are_read_as_they_were_written() {
     let whole = json!({"base": "1h", "factor": 2.0, "max_interval": "1d", "max_attempts": 11});
     assert_eq!(grown["retry"], whole);
     assert_eq!(made(&consumer, "rate_limit", json!({"limit": 9})).await["rate_limit"]["per"], "minute");
+    assert_eq!(made(&consumer, "debounce", json!({"window": "1s"})).await["debounce"]["key"], "debounce_key");
+    let batch = made(&consumer, "batch", json!({"max_events": 9, "max_wait": "1s"})).await;
+    assert_eq!(batch["batch"]["max_bytes"], 1024 * 1024);
+    let mut ordered = with("order", json!("strict"));
+    ordered["on_blocked"] = json!({"skip_after": 3});
+    let ordered = consumer.post(LIST, ordered).await.expect(201).json();
+    assert_eq!((&ordered["order"], &ordered["on_blocked"]), (&json!("strict"), &json!({"skip_after": 3})));
 }
 
 #[tokio::test]
@@ -77,6 +89,18 @@ async fn what_makes_no_sense_is_refused_by_name_and_changes_nothing() {
         ("rate_limit", json!({"limit": 5, "per": "hour"}), ""),
         ("rate_limit", json!(5), ""),
         ("max_in_flight", json!(0), "1 to 256"),
+        ("order", json!("loose"), "strict"),
+        ("order", json!({"by": "debounce_key"}), "order_key"),
+        ("on_blocked", json!({"skip_after": 3}), "there is no"),
+        ("on_blocked", json!("skip"), ""),
+        ("debounce", json!({"window": "2h"}), "100ms to 1h"),
+        ("debounce", json!({"window": "1s", "key": "id"}), "JSON Pointer"),
+        ("debounce", json!({"window": "10s", "max_wait": "5s"}), "10s to 1d"),
+        ("debounce", json!({"window": "10s", "size": 5}), ""),
+        ("batch", json!({"max_events": 1001, "max_wait": "1s"}), "1 to 1000"),
+        ("batch", json!({"max_events": 10, "max_wait": "1h"}), "10ms to 10m"),
+        ("batch", json!({"max_events": 10, "max_bytes": 10, "max_wait": "1s"}), "1024 to"),
+        ("batch", json!({"max_wait": "1s"}), "max_events"),
         ("expires_at", json!("2020-01-01T00:00:00Z"), "future"),
         ("expires_at", json!("never"), ""),
     ] {

@@ -94,6 +94,7 @@ pub(crate) fn records(event: &SequencedEvent) -> impl Iterator<Item = Record> {
         automatic: 1,
         attempt: Some(attempt(event.event.created_at)),
         keep_state: false,
+        group: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resthooks::model::{DeliveryStatus, Event, EventId, Timestamp};
 use resthooks::store::coding::{delivery_status_code, encode_attempt, encode_matched};
-use resthooks::store::{Batch, Error, Record};
+use resthooks::store::{Batch, Error, MAX_PLAN_KEY, Record};
 use tokio_postgres::types::Type;
 
 use crate::database::Parameter;
@@ -182,6 +182,7 @@ pub(super) struct Records<'a> {
     keep: Vec<bool>,
     place: Vec<i32>,
     attempt: Vec<Option<Vec<u8>>>,
+    group: Vec<Option<i64>>,
 }
 
 impl<'a> Records<'a> {
@@ -216,6 +217,7 @@ impl<'a> Records<'a> {
         self.next.push(next);
         self.reason.push(record.reason.as_deref().map(|reason| readable(reason).into_owned()));
         self.keep.push(record.keep_state);
+        self.group.push(record.group.map(u64::cast_signed));
         let number = record.attempt.as_ref().map_or(0, |attempt| attempt.number);
         self.place.push(i32::try_from(number).unwrap_or(i32::MAX - 1));
         self.attempt.push(record.attempt.as_ref().map(|attempt| {
@@ -229,7 +231,7 @@ impl<'a> Records<'a> {
     /// Those of first records.
     pub(super) fn first(&self) -> [Parameter<'_>; 12] {
         let [account, subscription, event, rest @ ..] = self.later();
-        let [status, attempts, automatic, next, reason, keep, place, attempt] = rest;
+        let [status, attempts, automatic, next, reason, keep, place, attempt, _] = rest;
         let sequence: Parameter<'_> = (&self.sequence, Type::INT8_ARRAY);
         [
             account,
@@ -248,7 +250,7 @@ impl<'a> Records<'a> {
     }
 
     /// Those of later records.
-    pub(super) fn later(&self) -> [Parameter<'_>; 11] {
+    pub(super) fn later(&self) -> [Parameter<'_>; 12] {
         [
             (&self.account, Type::TEXT_ARRAY),
             (&self.subscription, Type::INT8_ARRAY),
@@ -261,6 +263,57 @@ impl<'a> Records<'a> {
             (&self.keep, Type::BOOL_ARRAY),
             (&self.place, Type::INT4_ARRAY),
             (&self.attempt, Type::BYTEA_ARRAY),
+            (&self.group, Type::INT8_ARRAY),
+        ]
+    }
+}
+
+/// Planned deliveries, which get their rows with their events.
+#[derive(Default)]
+pub(super) struct Planned<'a> {
+    account: Vec<&'a str>,
+    subscription: Vec<i64>,
+    seq: Vec<i64>,
+    sequence: Vec<i64>,
+    key: Vec<&'a [u8]>,
+    due: Vec<i64>,
+    /// The events' places in the batch.
+    places: Vec<usize>,
+}
+
+impl<'a> Planned<'a> {
+    pub(super) fn of(batch: &'a Batch) -> Result<Self, Error> {
+        let mut columns = Self::default();
+        for row in &batch.planned {
+            let wrong = || Error::Corrupt("a planned delivery of no event".to_owned());
+            let event = batch.events.get(row.event).ok_or_else(wrong)?;
+            let given = event.matched.get(row.matched).ok_or_else(wrong)?;
+            if row.key.len() > MAX_PLAN_KEY {
+                return Err(Error::Corrupt("the key of a planned delivery is too long".to_owned()));
+            }
+            columns.account.push(event.account.as_str());
+            columns.subscription.push(given.subscription.0);
+            columns.sequence.push(given.sequence.cast_signed());
+            columns.key.push(&row.key);
+            columns.due.push(row.due.as_millis());
+            columns.places.push(row.event);
+        }
+        Ok(columns)
+    }
+
+    /// Sets the numbers of the batch's events.
+    pub(super) fn number(&mut self, numbers: &[i64]) {
+        self.seq = self.places.iter().filter_map(|place| numbers.get(*place).copied()).collect();
+    }
+
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 6] {
+        [
+            (&self.account, Type::TEXT_ARRAY),
+            (&self.subscription, Type::INT8_ARRAY),
+            (&self.seq, Type::INT8_ARRAY),
+            (&self.sequence, Type::INT8_ARRAY),
+            (&self.key, Type::BYTEA_ARRAY),
+            (&self.due, Type::INT8_ARRAY),
         ]
     }
 }

@@ -9,7 +9,7 @@ use resthooks::store::{Batch, Committed, Error, Shift};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::columns::{Events, Healths, Ids, Records, Sequences};
+use super::columns::{Events, Healths, Ids, Planned, Records, Sequences};
 use crate::database::Parameter;
 use crate::event_row::get;
 use crate::failure::Trouble;
@@ -64,6 +64,7 @@ pub(crate) async fn commit(inner: &Inner, batch: &Batch) -> Result<Committed, Er
     let first = Records::of(batch, false)?;
     let later = Records::of(batch, true)?;
     let healths = Healths::of(batch);
+    let mut planned = Planned::of(batch)?;
     let emitted: Vec<i64> = batch.emitted.iter().map(|no| no.0).collect();
     let (refused, reasons): (Vec<i64>, Vec<_>) =
         batch.refused.iter().map(|(no, why)| (no.0, readable(why))).unzip();
@@ -75,6 +76,7 @@ pub(crate) async fn commit(inner: &Inner, batch: &Batch) -> Result<Committed, Er
         let numbers = inner.numbers.give(batch.node, batch.now, batch.events.len())?;
         inner.partitions.make_for(&inner.database, &numbers).await?;
         ids.number(&numbers);
+        planned.number(&numbers);
         events.seq.clone_from(&numbers);
         let mut parameters: Vec<Parameter<'_>> = vec![
             (&identity.node, Type::INT8),
@@ -96,6 +98,7 @@ pub(crate) async fn commit(inner: &Inner, batch: &Batch) -> Result<Committed, Er
             (&refused, Type::INT8_ARRAY),
             (&reasons, Type::TEXT_ARRAY),
         ]);
+        parameters.extend(planned.parameters());
         let trouble = match inner.database.send(lent, &inner.commit_sql, &parameters).await {
             Ok(rows) => {
                 inner.seen.learn(&unknown);
@@ -133,11 +136,16 @@ fn committed(rows: &[Row], numbers: Vec<i64>) -> Result<Committed, Error> {
     Ok(Committed {
         numbers: numbers.into_iter().map(EventSeq).collect(),
         shifts: pairs.chunks_exact(2).filter_map(shift).collect(),
+        elsewhere: get::<Option<Vec<i64>>>(row, "elsewhere")?
+            .unwrap_or_default()
+            .into_iter()
+            .map(SubscriptionNo)
+            .collect(),
     })
 }
 
 /// The call, with as many parameters as the function has.
 pub(crate) fn statement() -> String {
-    let places: Vec<String> = (1..=59).map(|place| format!("${place}")).collect();
-    format!("SELECT @.commit_batch({}) AS shifts", places.join(", "))
+    let places: Vec<String> = (1..=66).map(|place| format!("${place}")).collect();
+    format!("SELECT shifts, elsewhere FROM @.commit_batch({})", places.join(", "))
 }

@@ -43,7 +43,12 @@ pub(crate) async fn reopen(inner: &Inner, ask: &Reopen) -> Result<Reopened, Erro
     let rows = inner.database.once(SQL, &parameters).await?;
     let Some(row) = rows.first() else { return Ok(Reopened::default()) };
     let last: Option<i64> = get(row, "last")?;
-    Ok(Reopened { ended: count(row, "ended")?, held: count(row, "held")?, last: last.map(EventSeq) })
+    Ok(Reopened {
+        ended: count(row, "ended")?,
+        held: count(row, "held")?,
+        elsewhere: count(row, "elsewhere")?,
+        last: last.map(EventSeq),
+    })
 }
 
 /// What is asked for, as the function takes it.

@@ -12,7 +12,7 @@ use crate::store::Inner;
 use crate::value::limit;
 
 /// Once so many bytes of events are taken, no more are: whoever asked keeps them all in memory.
-const ENOUGH_BYTES: i64 = 4 * 1024 * 1024;
+pub(super) const ENOUGH_BYTES: i64 = 4 * 1024 * 1024;
 
 /// The longest due deliveries of a subscription, and when the one after them is due. Leasing again what was leased
 /// gives the same.

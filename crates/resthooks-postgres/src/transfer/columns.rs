@@ -40,6 +40,8 @@ pub(super) struct Columns {
     d_first: Vec<Option<Vec<u8>>>,
     d_next: Vec<Option<i64>>,
     d_reason: Vec<Option<String>>,
+    d_key: Vec<Option<Vec<u8>>>,
+    d_group: Vec<Option<i64>>,
     a_seq: Vec<i64>,
     a_account: Vec<String>,
     a_subscription: Vec<i64>,
@@ -115,6 +117,8 @@ impl Columns {
         }));
         self.d_next.push(moved.next_attempt_at.map(Timestamp::as_millis));
         self.d_reason.push(moved.reason.as_deref().map(|reason| readable(reason).into_owned()));
+        self.d_key.push(moved.plan_key.as_ref().map(|key| key.0.to_vec()));
+        self.d_group.push(moved.plan_group.map(u64::cast_signed));
         for (place, attempt) in &moved.later_attempts {
             let mut coded = Vec::new();
             encode_attempt(attempt, &mut coded);
@@ -127,7 +131,7 @@ impl Columns {
         Ok(())
     }
 
-    pub(super) fn parameters(&self) -> [Parameter<'_>; 29] {
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 31] {
         [
             (&self.e_seq, Type::INT8_ARRAY),
             (&self.e_created, Type::INT8_ARRAY),
@@ -153,6 +157,8 @@ impl Columns {
             (&self.d_first, Type::BYTEA_ARRAY),
             (&self.d_next, Type::INT8_ARRAY),
             (&self.d_reason, Type::TEXT_ARRAY),
+            (&self.d_key, Type::BYTEA_ARRAY),
+            (&self.d_group, Type::INT8_ARRAY),
             (&self.a_seq, Type::INT8_ARRAY),
             (&self.a_account, Type::TEXT_ARRAY),
             (&self.a_subscription, Type::INT8_ARRAY),

@@ -204,6 +204,8 @@ fn delivery(row: &Row) -> Result<MovedDelivery, Error> {
         automatic: small_count(row, "automatic")?,
         next_attempt_at: time_or_none(row, "next_attempt_at")?,
         updated_at: time(row, "updated_at")?,
+        plan_key: get::<Option<Vec<u8>>>(row, "plan_key")?.map(|key| Base64(key.into())),
+        plan_group: get::<Option<i64>>(row, "plan_group")?.map(i64::cast_unsigned),
         first_attempt: first
             .map(|first| decode_attempt(first).ok_or_else(|| corrupt("an attempt")))
             .transpose()?,

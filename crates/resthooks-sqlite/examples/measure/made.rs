@@ -107,6 +107,7 @@ pub(crate) fn records(
         automatic: 1,
         attempt: Some(attempt(event.created_at)),
         keep_state: false,
+        group: None,
     })
 }
 

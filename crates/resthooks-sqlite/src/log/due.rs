@@ -1,4 +1,4 @@
-//! Takes what is due. With a single owner nothing has to be marked: the caller says what it has in hand.
+//! Takes what is due, but for planned deliveries. With a single owner nothing has to be marked: the caller says what it has in hand.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,11 @@ use crate::failure::{corrupt, from_sqlite};
 
 pub(crate) const DUE: &str = "SELECT event_seq, next_attempt_at, sequence, attempts, automatic \
                               FROM delivery INDEXED BY delivery_due \
-                              WHERE subscription = ?1 AND status = 1 ORDER BY next_attempt_at, event_seq";
+                              WHERE subscription = ?1 AND status = 1 AND plan_key IS NULL \
+                              ORDER BY next_attempt_at, event_seq";
 
 /// Once so many bytes of events are taken, no more are: whoever asked keeps them all in memory.
-const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
 
 /// The longest due deliveries of a subscription, and when the one after them is due. Reads no more rows than
 /// `limit` and `except` have, and one.
@@ -44,7 +45,10 @@ pub(crate) fn lease_due(connection: &Connection, ask: &LeaseDue) -> Result<Lease
     Ok(leased)
 }
 
-fn one(events: &mut CachedStatement<'_>, seq: i64) -> Result<resthooks::model::SequencedEvent, Error> {
+pub(super) fn one(
+    events: &mut CachedStatement<'_>,
+    seq: i64,
+) -> Result<resthooks::model::SequencedEvent, Error> {
     let mut rows = events.query([seq]).map_err(from_sqlite)?;
     let row = rows.next().map_err(from_sqlite)?.ok_or_else(|| corrupt("a delivery's event"))?;
     event(row)

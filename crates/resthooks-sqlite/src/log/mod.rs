@@ -5,6 +5,7 @@ mod append;
 mod cost;
 mod due;
 mod find;
+mod planned;
 mod record;
 mod recovery;
 mod reopen;
@@ -14,6 +15,7 @@ use resthooks::store::{Batch, Committed, Error};
 
 pub(crate) use due::lease_due;
 pub(crate) use find::find_ids;
+pub(crate) use planned::lease_planned;
 pub(crate) use recovery::{backlog, position, unrecorded};
 pub(crate) use reopen::reopen;
 pub(crate) use settle::settle;
@@ -28,10 +30,11 @@ pub(crate) fn commit(work: &mut Work<'_>, batch: &Batch) -> Result<Committed, Er
         ));
     }
     let numbers = append::events(work, batch)?;
+    planned::write(work, batch, &numbers)?;
     record::records(work, batch)?;
     record::progress(work.connection, batch)?;
     if let Some(watermark) = batch.watermark {
         record::watermark(work.connection, watermark)?;
     }
-    Ok(Committed { numbers, shifts: Vec::new() })
+    Ok(Committed { numbers, shifts: Vec::new(), elsewhere: Vec::new() })
 }

@@ -9,11 +9,11 @@ use crate::writer::Work;
 use resthooks::store::coding::{delivery_status_code, encode_attempt};
 
 const INSERT: &str = "INSERT INTO delivery (event_seq, subscription, account, status, sequence, attempts, automatic, \
-                      next_attempt_at, updated_at, reason, first_attempt) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+                      next_attempt_at, updated_at, reason, first_attempt, plan_group) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING";
 
 const UPDATE: &str = "UPDATE delivery SET status = ?3, attempts = ?4, next_attempt_at = ?5, updated_at = ?6, \
-                      reason = ?7, automatic = ?8 WHERE event_seq = ?1 AND subscription = ?2";
+                      reason = ?7, automatic = ?8, plan_group = ?9 WHERE event_seq = ?1 AND subscription = ?2";
 
 const UPDATE_COUNT: &str =
     "UPDATE delivery SET attempts = ?3, updated_at = ?4 WHERE event_seq = ?1 AND subscription = ?2";
@@ -75,6 +75,7 @@ impl Row<'_> {
         insert.raw_bind_parameter(9, self.now.as_millis())?;
         insert.raw_bind_parameter(10, record.reason.as_deref())?;
         insert.raw_bind_parameter(11, (!self.attempt.is_empty()).then_some(self.attempt))?;
+        insert.raw_bind_parameter(12, self.group())?;
         Ok(insert.raw_execute()? == 1)
     }
 
@@ -82,6 +83,10 @@ impl Row<'_> {
         // A scheduled row without a time would never be due: better at once than never.
         let scheduled = self.record.status == DeliveryStatus::Scheduled;
         scheduled.then(|| self.record.next_attempt_at.unwrap_or(self.now).as_millis())
+    }
+
+    fn group(&self) -> Option<u64> {
+        self.record.group.filter(|_| self.record.status == DeliveryStatus::Scheduled)
     }
 
     fn change(&self, connection: &Connection) -> Result<(), Error> {
@@ -104,6 +109,7 @@ impl Row<'_> {
             self.now.as_millis(),
             record.reason.as_deref(),
             record.automatic,
+            self.group(),
         ))?;
         Ok(changed == 1)
     }

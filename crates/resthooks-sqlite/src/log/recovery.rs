@@ -63,7 +63,7 @@ pub(crate) fn unrecorded(
 pub(crate) fn backlog(connection: &Connection) -> Result<Vec<Backlog>, Error> {
     let sql = "SELECT s.no, \
                (SELECT min(d.next_attempt_at) FROM delivery d INDEXED BY delivery_due \
-                WHERE d.subscription = s.no AND d.status = 1), \
+                WHERE d.subscription = s.no AND d.status = 1 AND d.plan_key IS NULL), \
                (SELECT count(*) FROM delivery d INDEXED BY delivery_by_subscription_status \
                 WHERE d.subscription = s.no AND d.status = 1 AND d.status <> 0) AS scheduled, \
                (SELECT count(*) FROM delivery d INDEXED BY delivery_by_subscription_status \

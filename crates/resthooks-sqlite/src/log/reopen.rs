@@ -22,7 +22,7 @@ const IN_ANY: &str = "SELECT event_seq FROM delivery INDEXED BY delivery_by_subs
 const ONE: &str = "SELECT d.status, e.created_at FROM delivery d CROSS JOIN event e ON e.seq = d.event_seq \
                    WHERE d.event_seq = ?1 AND d.subscription = ?2";
 
-const MOVE: &str = "UPDATE delivery SET status = ?3, reason = ?4, next_attempt_at = ?5, updated_at = ?6, \
+const MOVE: &str = "UPDATE delivery SET status = ?3, reason = ?4, next_attempt_at = ?5, updated_at = ?6, plan_group = NULL, \
                     automatic = CASE WHEN ?3 = 1 THEN 0 ELSE automatic END \
                     WHERE event_seq = ?1 AND subscription = ?2";
 

@@ -13,7 +13,7 @@ use resthooks::store::coding::delivery_status_code;
 pub(crate) const WAITING: &str = "SELECT event_seq FROM delivery INDEXED BY delivery_by_subscription_status \
                                   WHERE subscription = ?1 AND status = ?2 AND status <> 0 ORDER BY event_seq";
 
-const MOVE: &str = "UPDATE delivery SET status = ?3, reason = ?4, next_attempt_at = ?5, updated_at = ?6 \
+const MOVE: &str = "UPDATE delivery SET status = ?3, reason = ?4, next_attempt_at = ?5, updated_at = ?6, plan_group = NULL \
                     WHERE event_seq = ?1 AND subscription = ?2";
 
 /// Moves up to `limit`, the oldest first; how many were moved.

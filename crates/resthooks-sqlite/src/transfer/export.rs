@@ -200,7 +200,8 @@ fn delivery(
     subscription: i64,
     bytes: &mut usize,
 ) -> Result<Option<MovedDelivery>, Error> {
-    let sql = "SELECT status, reason, attempts, automatic, next_attempt_at, updated_at, first_attempt FROM delivery \
+    let sql = "SELECT status, reason, attempts, automatic, next_attempt_at, updated_at, first_attempt, plan_key, \
+               plan_group FROM delivery \
                WHERE event_seq = ?1 AND subscription = ?2";
     let mut ask = connection.prepare_cached(sql).map_err(from_sqlite)?;
     let mut rows = ask.query([event, subscription]).map_err(from_sqlite)?;
@@ -231,6 +232,8 @@ fn delivery(
         automatic: get(row, 3)?,
         next_attempt_at: next.map(Timestamp::from_millis),
         updated_at: Timestamp::from_millis(get(row, 5)?),
+        plan_key: get::<Option<Vec<u8>>>(row, 7)?.map(|key| Base64(key.into())),
+        plan_group: get(row, 8)?,
         first_attempt,
         later_attempts,
     }))

@@ -230,7 +230,8 @@ fn insert_delivery(
     execute(
         connection,
         "INSERT INTO delivery (event_seq, subscription, account, status, sequence, attempts, automatic, next_attempt_at, \
-         updated_at, reason, first_attempt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         updated_at, reason, first_attempt, plan_key, plan_group) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         rusqlite::params![
             event,
             one.subscription.0,
@@ -243,6 +244,8 @@ fn insert_delivery(
             moved.updated_at.as_millis(),
             moved.reason,
             moved.first_attempt.is_some().then_some(coded),
+            moved.plan_key.as_ref().map(|key| key.0.to_vec()),
+            moved.plan_group,
         ],
     )?;
     for (place, attempt) in &moved.later_attempts {

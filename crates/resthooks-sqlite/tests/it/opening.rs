@@ -95,7 +95,7 @@ async fn migrations_are_written_down() {
         ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
     let first = applied(&raw);
-    assert_eq!(first.len(), 3);
+    assert_eq!(first.len(), 4);
     assert!(first[0].1 > 1_700_000_000_000);
     folder.open(Options::default()).close().unwrap();
     assert_eq!(applied(&raw), first);

@@ -33,6 +33,7 @@ pub fn record(event: &SequencedEvent, to: &Subscription, status: DeliveryStatus)
         automatic: 0,
         attempt: None,
         keep_state: false,
+        group: None,
     }
 }
 

@@ -210,6 +210,7 @@ impl Trial {
             automatic: known.map_or(0, |row| row.record.automatic),
             attempt: tried.then(|| Attempt { manual: made.is_multiple_of(3), ..attempt(made) }),
             keep_state: tried && self.dice.once_in(6),
+            group: None,
         })
     }
 

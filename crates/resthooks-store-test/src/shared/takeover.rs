@@ -180,11 +180,14 @@ pub async fn what_another_node_has_in_hand_is_not_reopened(lab: Lab) {
         now: at(5),
         except: Vec::new(),
     };
-    let expected = Reopened { ended: 1, held: 1, last: None };
+    let expected = Reopened { ended: 1, held: 1, elsewhere: 0, last: None };
     assert_eq!(other.store().reopen(ask.clone()).await.unwrap(), expected);
     assert_eq!(due(&other, &to, &events).await, [2, 3]);
     assert!(due(&lab, &to, &events).await.is_empty());
     let put_down = Record { has_row: true, ..record(&events[0], &to, DeliveryStatus::Held) };
     lab.write(vec![put_down], at(6)).await;
-    assert_eq!(other.store().reopen(ask).await.unwrap(), Reopened { ended: 0, held: 1, last: None });
+    assert_eq!(
+        other.store().reopen(ask).await.unwrap(),
+        Reopened { ended: 0, held: 1, elsewhere: 0, last: None }
+    );
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::batch;
 use super::http::{Call, Client, Exchange};
 use super::mask::Mask;
 use super::payload::{self, Pieces};
@@ -18,19 +19,22 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 const HOOK_SIGNATURE: HeaderName = HeaderName::from_static("x-hook-signature");
 const HOOK_EVENT: HeaderName = HeaderName::from_static("x-hook-event");
 const HOOK_SEQUENCE: HeaderName = HeaderName::from_static("x-hook-sequence");
+const HOOK_BATCH: HeaderName = HeaderName::from_static("x-hook-batch");
 const HOOK_ATTEMPT: HeaderName = HeaderName::from_static("x-hook-attempt");
 
 /// The most patterns that bodies are built for to compare others with.
 const MOST_PATTERNS: usize = 4;
 
 /// Headers that are added to the prepared ones here, and by the client.
-const ADDED_HEADERS: usize = 12;
+const ADDED_HEADERS: usize = 13;
 
 /// What to send.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The event.
     pub event: &'a Event,
+    /// The others of its batch.
+    pub with: Vec<&'a Event>,
     /// Its place in the subscription's order.
     pub sequence: u64,
     /// Which attempt this is, from 1.
@@ -48,7 +52,12 @@ pub(crate) async fn attempt(
     request: Request<'_>,
 ) -> Attempt {
     let started_at = clock.now();
-    let body = body(catalog, live, request.event);
+    let body: Pieces = if live.subscription.terms.batch.is_some() {
+        let events = std::iter::once(request.event).chain(request.with.iter().copied());
+        [batch::array(events.map(|event| body(catalog, live, event))), Bytes::new(), Bytes::new()]
+    } else {
+        body(catalog, live, request.event)
+    };
     let headers = headers(live, &request, started_at, &body);
     let timeout = live.subscription.terms.attempt_timeout();
     let target = &live.prepared.target;
@@ -105,7 +114,7 @@ pub(crate) fn bodies(catalog: &Catalog, subscription: &Subscription, event: &Eve
 
 fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -> HeaderMap {
     let event = request.event;
-    let id = DeliveryId { event: event.uid, subscription: live.subscription.id }.to_string();
+    let id = message_id(live, request);
     let seconds = now.as_secs().to_string();
     let chunks: Vec<&[u8]> = body.iter().map(AsRef::as_ref).collect();
     let signing = || live.prepared.keys.iter().filter(|key| key.signs_at(now));
@@ -120,11 +129,26 @@ fn headers(live: &Live, request: &Request<'_>, now: Timestamp, body: &[Bytes]) -
     }
     headers.insert(WEBHOOK_ID, HeaderValue::try_from(id).expect("an id is a header value"));
     headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::try_from(seconds).expect("digits are a header value"));
-    let name = HeaderValue::from_str(event.event.as_str()).expect("an event name is a header value");
-    headers.insert(HOOK_EVENT, name);
+    // A batch of several types has none.
+    if request.with.iter().all(|other| other.event == event.event) {
+        let name = HeaderValue::from_str(event.event.as_str()).expect("an event name is a header value");
+        headers.insert(HOOK_EVENT, name);
+    }
+    if live.subscription.terms.batch.is_some() {
+        headers.insert(HOOK_BATCH, HeaderValue::from(1 + request.with.len()));
+    }
     headers.insert(HOOK_SEQUENCE, HeaderValue::from(request.sequence));
     headers.insert(HOOK_ATTEMPT, HeaderValue::from(request.number));
     headers
+}
+
+/// What the target knows the request by: the delivery's id, or that of all of a batch.
+fn message_id(live: &Live, request: &Request<'_>) -> String {
+    let id = |event: &Event| DeliveryId { event: event.uid, subscription: live.subscription.id };
+    if live.subscription.terms.batch.is_none() {
+        return id(request.event).to_string();
+    }
+    batch::id(std::iter::once(request.event).chain(request.with.iter().copied()).map(id))
 }
 
 /// An exchange as it is kept: without the subscription's secrets.

@@ -3,6 +3,7 @@
 //! Knows nothing of stores, queues and retries: an attempt that failed is a value that `record` judges.
 
 mod attempt;
+mod batch;
 pub mod guard;
 pub mod http;
 pub(crate) mod mask;

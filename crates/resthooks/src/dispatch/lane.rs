@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::circuit::Admitted;
+use super::plan::{Plan, Replaced};
 
 use crate::model::{AccountId, DeliveryKey, DeliveryStatus};
-use crate::model::{EventSeq, SequencedEvent, SubscriptionNo, Timestamp};
+use crate::model::{EventSeq, Mode, SequencedEvent, SubscriptionNo, Timestamp};
 use crate::store::Record;
 
 /// Of so many turns, one goes to late deliveries although fresh ones wait, so that they are not starved.
@@ -16,18 +17,22 @@ const LATE_TURN: u32 = 8;
 const FIRST_LIMIT: usize = 8;
 
 /// Where a lane's requests go, and how many at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aim {
     /// The most requests in flight.
     pub cap: usize,
     /// The target's origin: what its circuit is known by.
     pub host: Arc<str>,
+    /// How its deliveries are planned.
+    pub mode: Mode,
+    /// Whether anything is sent at all: its subscription is active.
+    pub sends: bool,
 }
 
 impl Aim {
     /// For a subscription that has ended: nothing is sent.
     pub(crate) fn nowhere() -> Self {
-        Self { cap: 1, host: Arc::from("") }
+        Self { cap: 1, host: Arc::from(""), mode: Mode::Free, sends: false }
     }
 }
 
@@ -61,6 +66,19 @@ pub(crate) struct Job {
     pub since: Duration,
     /// In flight: by which leave of its host's circuit.
     pub admitted: Admitted,
+    /// Whether it is planned: its lane's plan is told what becomes of it.
+    pub planned: bool,
+    /// What is sent with it, or in whose place.
+    pub group: Option<Box<Group>>,
+}
+
+/// What goes with a planned delivery.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// The others of its batch.
+    pub with: Vec<Job>,
+    /// Those in whose place it is sent.
+    pub replaced: Vec<Replaced>,
 }
 
 impl Job {
@@ -89,6 +107,7 @@ impl Job {
             automatic: self.automatic,
             attempt: None,
             keep_state: false,
+            group: None,
         }
     }
 }
@@ -151,6 +170,8 @@ pub(crate) struct Lane {
     pub stopped: bool,
     /// Deliveries in the store that wait (scheduled or held).
     pub waiting: u64,
+    /// Its planned deliveries, if it has any or may have.
+    pub plan: Option<Box<Plan>>,
 }
 
 impl Lane {
@@ -181,6 +202,7 @@ impl Lane {
             parked: None,
             stopped: false,
             waiting: 0,
+            plan: None,
         }
     }
 
@@ -194,9 +216,14 @@ impl Lane {
         }
     }
 
-    /// The next delivery to send: fresh before late, but for every eighth turn.
+    /// The next delivery to send: planned and others by turns; of the others fresh before late, but for every eighth turn.
     pub(crate) fn pop(&mut self) -> Option<Job> {
         self.turn = self.turn.wrapping_add(1);
+        if (self.queued() == 0 || self.turn.is_multiple_of(2))
+            && let Some(job) = self.pop_planned()
+        {
+            return Some(job);
+        }
         let late_first = self.turn.is_multiple_of(LATE_TURN);
         let (first, second) =
             if late_first { (&mut self.late, &mut self.fresh) } else { (&mut self.fresh, &mut self.late) };
@@ -222,6 +249,32 @@ impl Lane {
     pub(crate) fn set_aim(&mut self, aim: Aim) {
         self.limit = self.limit.min(aim.cap).max(1);
         self.aim = aim;
+        if let Some(plan) = &mut self.plan {
+            plan.set_mode(self.aim.mode);
+        }
+    }
+
+    /// Its plan, made if there is none.
+    pub(crate) fn plan(&mut self, shared: bool) -> &mut Plan {
+        let mode = self.aim.mode;
+        self.plan.get_or_insert_with(|| Box::new(Plan::new(mode, shared)))
+    }
+
+    /// How many planned deliveries are in memory, and their bytes.
+    pub(crate) fn planned(&self) -> (usize, usize) {
+        self.plan.as_ref().map_or((0, 0), |plan| (plan.len(), plan.bytes()))
+    }
+
+    /// How many deliveries wait in memory, and their bytes.
+    pub(crate) fn in_memory(&self) -> (usize, usize) {
+        let (len, bytes) = self.planned();
+        (len + self.queued(), bytes + self.fresh_bytes + self.late_bytes)
+    }
+
+    /// When its plan is to be looked at: at once when there is something to read.
+    pub(crate) fn plan_due(&self) -> Option<Timestamp> {
+        let plan = self.plan.as_ref().filter(|_| self.aim.sends)?;
+        if plan.wants() { Some(Timestamp::EPOCH) } else { plan.wake() }
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -236,9 +289,30 @@ impl Lane {
         self.late.len()
     }
 
+    /// Whether a planned delivery can be sent: not while what waits in the store is brought to another state.
+    fn plan_is_ready(&self) -> bool {
+        self.settling == Settling::Done
+            && self.aim.sends
+            && self.plan.as_ref().is_some_and(|plan| plan.has_ready())
+    }
+
+    /// The next planned delivery to send.
+    pub(crate) fn pop_planned(&mut self) -> Option<Job> {
+        if !self.plan_is_ready() {
+            return None;
+        }
+        let job = self.plan.as_mut()?.pop()?;
+        self.in_hand.insert(job.event.seq);
+        self.in_hand.extend(job.group.iter().flat_map(|group| &group.with).map(|other| other.event.seq));
+        Some(job)
+    }
+
     /// Whether something can be sent now.
     pub(crate) fn can_send(&self) -> bool {
-        self.queued() > 0 && self.in_flight < self.limit && !self.stopped && !self.held_back
+        (self.queued() > 0 || self.plan_is_ready())
+            && self.in_flight < self.limit
+            && !self.stopped
+            && !self.held_back
     }
 
     /// Takes everything out of memory.
@@ -276,6 +350,7 @@ impl Lane {
             && self.waiting == 0
             && !self.leasing
             && self.settling == Settling::Done
+            && (!self.aim.sends || self.plan.as_ref().is_none_or(|plan| plan.is_idle()))
     }
 
     /// Follows what an attempt says of the target: additive increase, multiplicative decrease.

@@ -7,6 +7,7 @@
 mod circuit;
 mod lane;
 mod pace;
+mod plan;
 mod pump;
 mod queue;
 mod reopen;
@@ -19,6 +20,7 @@ pub(crate) use circuit::Admitted;
 pub use circuit::Circuit;
 pub(crate) use lane::{Aim, Job, Outcome};
 pub(crate) use pace::{Pace, pacer};
+pub(crate) use plan::Item;
 pub(crate) use pump::{pump, settler, sweep};
 pub(crate) use queue::{Claim, Dispatch, Limits};
 pub(crate) use reopen::Return;

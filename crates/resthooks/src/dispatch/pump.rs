@@ -9,7 +9,7 @@ use super::start_runners;
 use crate::core::Core;
 use crate::ingest::Recorded;
 use crate::model::{DeliveryStatus, SubscriptionNo, SubscriptionStatus};
-use crate::store::{LeaseDue, Settle};
+use crate::store::{LeaseDue, LeasePlanned, Settle};
 
 /// The longest wait for something due, so that a wall clock that is set forward is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -28,6 +28,10 @@ pub(crate) async fn pump(core: Arc<Core>) {
                 // The others look whether there is more.
                 core.dispatch.due_changed.notify_one();
                 lease(&core, ask).await;
+            }
+            Due::Planned(ask) => {
+                core.dispatch.due_changed.notify_one();
+                lease_planned(&core, ask).await;
             }
             Due::Wait(for_long) => {
                 let wait = for_long.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
@@ -66,6 +70,21 @@ async fn lease(core: &Arc<Core>, ask: LeaseDue) {
     let clock = &core.options.clock;
     let retry = clock.now().plus(AFTER_FAILURE);
     core.dispatch.leased(no, leased.ok(), clock.monotonic(), retry);
+    start_runners(core);
+}
+
+async fn lease_planned(core: &Arc<Core>, ask: LeasePlanned) {
+    let no = ask.subscription;
+    let read = core.store.lease_planned(ask).await;
+    let clock = &core.options.clock;
+    if let Err(error) = &read {
+        tracing::warn!(%error, "planned deliveries could not be read; trying again");
+        tokio::select! {
+            () = clock.sleep(AFTER_FAILURE) => {}
+            () = core.stopping.cancelled() => {}
+        }
+    }
+    core.dispatch.planned_leased(no, read.ok(), clock.monotonic(), clock.now());
     start_runners(core);
 }
 

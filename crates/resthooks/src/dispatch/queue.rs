@@ -8,10 +8,11 @@ use tokio::sync::Notify;
 
 use super::circuit::{Admitted, Circuit};
 use super::lane::{Aim, Job, Outcome, Settling};
+use super::plan::{Item, Key, Plan, Read};
 use super::state::{RESERVED, State, earlier};
 use crate::env::Clock;
-use crate::model::{AccountId, DeliveryStatus, EventSeq, NodeNo, RateLimit, SubscriptionNo, Timestamp};
-use crate::store::{Backlog, LeaseDue, Leased, Record};
+use crate::model::{AccountId, DeliveryStatus, EventSeq, Mode, NodeNo, RateLimit, SubscriptionNo, Timestamp};
+use crate::store::{Backlog, LeaseDue, LeasePlanned, Leased, LeasedPlanned, PlannedDelivery, Record};
 
 /// One lane's fresh deliveries may take this part of the bytes of all.
 const LANE_PART: usize = 4;
@@ -24,6 +25,8 @@ pub(crate) struct Limits {
     pub in_flight: usize,
     pub queue_per_target: usize,
     pub queue_bytes: usize,
+    /// Whether other nodes share the store.
+    pub shared: bool,
 }
 
 /// The queues.
@@ -74,6 +77,7 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) enum Due {
     Lease(LeaseDue),
+    Planned(LeasePlanned),
     Wait(Option<Duration>),
 }
 
@@ -229,6 +233,8 @@ impl Dispatch {
         let lane = state.lane(backlog.subscription, account, aim);
         lane.waiting += backlog.scheduled + backlog.held;
         lane.next_due = earlier(lane.next_due, backlog.next_due);
+        lane.plan(self.limits.shared);
+        state.with_plan(backlog.subscription, Plan::read_again);
         if settle {
             state.want_settle(backlog.subscription);
         }
@@ -267,6 +273,8 @@ impl Dispatch {
                 has_row: true,
                 since,
                 admitted: Admitted::default(),
+                planned: false,
+                group: None,
             };
             if !touched.contains(&job.event.seq) && lane.in_hand.insert(job.event.seq) {
                 count += 1;
@@ -284,17 +292,103 @@ impl Dispatch {
         self.unlock(state);
     }
 
+    /// A planned delivery was committed, and is this node's to send.
+    pub(crate) fn feed(&self, no: SubscriptionNo, aim: &Aim, item: Item, now: Timestamp) {
+        let mut state = self.lock();
+        state.waiting += 1;
+        let shared = self.limits.shared;
+        let lane = state.lane(no, &item.job.event.event.account, aim);
+        lane.waiting += 1;
+        lane.plan(shared);
+        if aim.sends {
+            state.with_plan(no, |plan| plan.feed(item, now));
+            state.list_ready(no);
+        } else {
+            state.want_settle(no);
+        }
+        state.list_due(no);
+        self.unlock(state);
+    }
+
+    /// Other nodes have written planned deliveries that are this node's to send: so many. `again`: nothing that was known
+    /// of them holds any more.
+    pub(crate) fn planned_came(
+        &self,
+        no: SubscriptionNo,
+        account: &AccountId,
+        aim: &Aim,
+        came: u64,
+        again: bool,
+    ) {
+        let mut state = self.lock();
+        let shared = self.limits.shared;
+        let lane = state.lane(no, account, aim);
+        let before = if again { std::mem::replace(&mut lane.waiting, 0) } else { 0 };
+        lane.waiting += came;
+        lane.plan(shared);
+        state.waiting = state.waiting.saturating_sub(before) + came;
+        state.with_plan(no, if again { Plan::read_again } else { Plan::came });
+        if !aim.sends {
+            state.want_settle(no);
+        }
+        state.list_due(no);
+        self.unlock(state);
+    }
+
+    /// Planned deliveries were read (`None`: the store could not be read).
+    pub(crate) fn planned_leased(
+        &self,
+        no: SubscriptionNo,
+        read: Option<LeasedPlanned>,
+        since: Duration,
+        now: Timestamp,
+    ) {
+        let mut state = self.lock();
+        state.fetching -= 1;
+        let Some(lane) = state.lanes.get_mut(&no) else { return };
+        lane.leasing = false;
+        lane.touched.clear();
+        let settle_waits = lane.settling == Settling::Wanted;
+        state.settle_grew |= settle_waits;
+        let read = read.map(|read| Read {
+            items: read.deliveries.into_iter().map(|delivery| item(delivery, since)).collect(),
+            more: read.more,
+            next_due: read.next_due,
+        });
+        state.with_plan(no, |plan| plan.read(read, now));
+        state.list_ready(no);
+        state.list_due(no);
+        state.forget_if_idle(no);
+        self.unlock(state);
+    }
+
+    /// What becomes of a planned delivery that was in flight: its record is on its way to the store, behind those of the
+    /// ones before it, so that the next of its key may be sent.
+    pub(crate) fn planned_ended(&self, record: &Record) {
+        let no = record.key.subscription;
+        let mut state = self.lock();
+        state.with_plan(no, |plan| plan.ended(record));
+        state.list_due(no);
+        self.unlock(state);
+    }
+
     /// The subscription has changed: what waits in memory is given back for the caller to record, and what waits in
     /// the store will be settled. `aim` is `None` when it has ended.
     pub(crate) fn subscription_changed(&self, no: SubscriptionNo, aim: Option<Aim>, sends: bool) -> Vec<Job> {
         let mut state = self.lock();
+        state.with_plan(no, Plan::read_again);
         let Some(lane) = state.lanes.get_mut(&no) else { return Vec::new() };
         lane.stopped = false;
         if let Some(aim) = aim {
             // Its new target may be as good as any. Where it is still in line for the former one it is passed over.
             lane.held_back = false;
+            let mode = aim.mode;
             lane.set_aim(aim);
+            if mode != Mode::Free {
+                lane.plan(self.limits.shared);
+            }
         }
+        lane.aim.sends &= sends;
         let (fresh, late) = (lane.fresh_bytes, lane.late_bytes);
         let drained = if sends { Vec::new() } else { lane.drain() };
         state.queued -= drained.len();
@@ -327,7 +421,10 @@ impl Dispatch {
         let mut state = self.lock();
         let Some(lane) = state.lanes.get_mut(&no) else { return };
         match to {
-            DeliveryStatus::Scheduled => lane.next_due = earlier(lane.next_due, Some(now)),
+            DeliveryStatus::Scheduled => {
+                lane.next_due = earlier(lane.next_due, Some(now));
+                state.with_plan(no, Plan::read_again);
+            }
             DeliveryStatus::Cancelled => {
                 let moved = lane.waiting.min(moved as u64);
                 lane.waiting -= moved;
@@ -377,7 +474,16 @@ impl Dispatch {
             state.count_out(&job);
             return Claim::Waiting(job);
         }
-        let free = has_row && lane.in_hand.insert(seq);
+        if let Some(job) = state.with_plan(no, |plan| plan.take(seq)).flatten() {
+            if let Some(lane) = state.lanes.get_mut(&no) {
+                lane.in_hand.insert(seq);
+            }
+            return Claim::Waiting(job);
+        }
+        let free = has_row && state.lanes.get_mut(&no).is_some_and(|lane| lane.in_hand.insert(seq));
+        if free {
+            state.with_plan(no, |plan| plan.claimed(seq));
+        }
         state.forget_if_idle(no);
         if free { Claim::Free } else { Claim::Busy }
     }
@@ -388,6 +494,8 @@ impl Dispatch {
         let Some(lane) = state.lanes.get_mut(&no) else { return };
         lane.put_down(seq);
         lane.next_due = earlier(lane.next_due, due);
+        state.with_plan(no, |plan| plan.written(seq));
+        state.list_ready(no);
         state.list_due(no);
         state.forget_if_idle(no);
         self.unlock(state);
@@ -490,4 +598,20 @@ impl Dispatch {
     pub(crate) fn waiting(&self, no: SubscriptionNo) -> u64 {
         self.lock().lanes.get(&no).map_or(0, |lane| lane.waiting + lane.fresh_len() as u64)
     }
+}
+
+fn item(read: PlannedDelivery, since: Duration) -> Item {
+    let PlannedDelivery { delivery, key, due, group } = read;
+    let job = Job {
+        event: delivery.event,
+        sequence: delivery.sequence,
+        attempts: delivery.attempts,
+        automatic: delivery.automatic,
+        has_row: true,
+        since,
+        admitted: Admitted::default(),
+        planned: true,
+        group: None,
+    };
+    Item { job, key: Key::from(key), due, group }
 }

@@ -90,10 +90,15 @@ impl Core {
         };
         let step = self.store.reopen(ask).await;
         // Without an answer it may have happened all the same: then some are due.
-        let Reopened { ended, held, .. } = step.as_ref().copied().unwrap_or_default();
+        let Reopened { ended, held, elsewhere, .. } = step.as_ref().copied().unwrap_or_default();
         if wanted.to == DeliveryStatus::Scheduled {
             // Those that were held are counted already.
-            let waits = Backlog { subscription, next_due: Some(now), scheduled: ended as u64, held: 0 };
+            let waits = Backlog {
+                subscription,
+                next_due: Some(now),
+                scheduled: ended.saturating_sub(elsewhere) as u64,
+                held: 0,
+            };
             let settle = !self.sends(subscription);
             self.dispatch.load(&waits, &live.subscription.account, &self.aim_of(live), settle);
         } else {

@@ -10,7 +10,8 @@ use crate::deliver::{Request, attempt};
 use crate::index::Live;
 use crate::ingest::Recorded;
 use crate::model::{
-    Attempt, DeliveryStatus, ErrorClass, Health, SubscriptionNo, SubscriptionStatus, Timestamp,
+    Attempt, DeliveryId, DeliveryKey, DeliveryStatus, ErrorClass, Health, SubscriptionId, SubscriptionNo,
+    SubscriptionStatus, Timestamp,
 };
 use crate::record::{self, Judging, Verdict};
 use crate::store::Record;
@@ -52,7 +53,7 @@ impl Drop for Held<'_> {
         let Some(job) = self.job.take() else { return };
         tracing::error!(subscription = self.no.0, "an attempt broke off; its delivery is scheduled again");
         let at = self.core.options.clock.now().plus(AFTER_FAULT);
-        push(self.core, &job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(at)));
+        push(self.core, &job, &job.record(self.no, DeliveryStatus::Scheduled, None, Some(at)));
         self.core.dispatch.broke_off(self.no, &job.admitted);
         if tokio::runtime::Handle::try_current().is_ok() {
             start_runners(self.core);
@@ -68,19 +69,20 @@ impl Held<'_> {
         let status = live.as_ref().map_or(SubscriptionStatus::Deleted, |live| live.subscription.status);
         let Some(live) = live.filter(|_| status == SubscriptionStatus::Active) else {
             let (status, reason) = unsent(status);
-            push(self.core, job, job.record(self.no, status, Some(reason), None));
+            push(self.core, job, &job.record(self.no, status, Some(reason), None));
             return None;
         };
+        replace(self.core, self.no, job, live.subscription.id);
         if !self.core.dispatch.has_lease() {
             // The process was stopped since this was its turn. Written, if it still is this node's; else refused.
             let now = self.core.options.clock.now();
-            push(self.core, job, job.record(self.no, DeliveryStatus::Scheduled, None, Some(now)));
+            push(self.core, job, &job.record(self.no, DeliveryStatus::Scheduled, None, Some(now)));
             return None;
         }
         let attempt = attempt_now(self.core, &live, job, false).await;
         let outcome = outcome(&attempt);
         let record = judged(self.core, &live, job, attempt);
-        push(self.core, job, record);
+        push(self.core, job, &record);
         outcome
     }
 }
@@ -114,8 +116,9 @@ const fn outcome(attempt: &Attempt) -> Option<Outcome> {
 
 /// Makes one attempt and counts it.
 pub(crate) async fn attempt_now(core: &Core, live: &Live, job: &Job, manual: bool) -> Attempt {
+    let with = job.group.iter().flat_map(|group| &group.with).map(|other| &*other.event.event).collect();
     let request =
-        Request { event: &job.event.event, sequence: job.sequence, number: job.attempts + 1, manual };
+        Request { event: &job.event.event, with, sequence: job.sequence, number: job.attempts + 1, manual };
     let made = attempt(&core.client, &*core.options.clock, &core.catalog, live, request).await;
     let stats = &core.stats;
     match (made.error, made.is_success()) {
@@ -147,6 +150,7 @@ fn judged(core: &Arc<Core>, live: &Live, job: &Job, attempt: Attempt) -> Record 
         now,
         policy: &core.options.retry,
         own: live.subscription.terms.retry.as_ref(),
+        skip_after: live.subscription.terms.skip_after(),
         fraction: core.options.random.fraction(),
     };
     let verdict = record::judge(&attempt, &by);
@@ -159,6 +163,8 @@ fn judged(core: &Arc<Core>, live: &Live, job: &Job, attempt: Attempt) -> Record 
         Verdict::Retry(at) => {
             record.status = DeliveryStatus::Scheduled;
             record.next_attempt_at = Some(at);
+            let batches = job.planned && live.subscription.terms.batch.is_some();
+            record.group = batches.then_some(job.sequence);
         }
         Verdict::Dead(reason) => {
             record.status = DeliveryStatus::Dead;
@@ -198,6 +204,46 @@ pub(crate) fn note_health(core: &Arc<Core>, no: SubscriptionNo, success: bool, n
     }
 }
 
-fn push(core: &Core, job: &Job, record: Record) {
-    core.writer.record(Recorded { record, was_waiting: job.has_row, done: None });
+/// Records what became of a delivery, and of those that were sent with it: the same. Its plan is told first: whatever is
+/// sent next of it, the store hears of it after this.
+fn push(core: &Core, job: &Job, record: &Record) {
+    for other in job.group.iter().flat_map(|group| &group.with) {
+        let record = shared(record, job, other);
+        core.writer.record(Recorded { record, was_waiting: other.has_row, done: None });
+    }
+    core.writer.record(Recorded { record: record.clone(), was_waiting: job.has_row, done: None });
+    if job.planned {
+        core.dispatch.planned_ended(record);
+    }
+}
+
+/// The record of a delivery that was sent together with another one.
+fn shared(record: &Record, first: &Job, other: &Job) -> Record {
+    let made = record.attempts - first.attempts;
+    let attempt = record.attempt.clone();
+    Record {
+        key: DeliveryKey { event: other.event.seq, ..record.key },
+        sequence: other.sequence,
+        has_row: other.has_row,
+        attempts: other.attempts + made,
+        automatic: other.automatic + (record.automatic - first.automatic),
+        attempt: attempt.map(|attempt| Attempt { number: other.attempts + made, ..attempt }),
+        ..record.clone()
+    }
+}
+
+/// Those in whose place a delivery is about to be sent are at their end.
+fn replace(core: &Core, no: SubscriptionNo, job: &Job, subscription: SubscriptionId) {
+    let Some(group) = job.group.as_ref().filter(|group| !group.replaced.is_empty()) else { return };
+    let by = DeliveryId { event: job.event.event.uid, subscription };
+    for replaced in &group.replaced {
+        let record = Record {
+            key: DeliveryKey { event: replaced.event, subscription: no },
+            sequence: replaced.sequence,
+            attempts: replaced.attempts,
+            automatic: replaced.automatic,
+            ..job.record(no, DeliveryStatus::Cancelled, Some(format!("replaced by {by}")), None)
+        };
+        core.writer.record(Recorded { record, was_waiting: true, done: None });
+    }
 }

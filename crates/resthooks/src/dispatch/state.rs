@@ -7,12 +7,15 @@ use std::time::Duration;
 use super::circuit::{Admitted, Circuits};
 use super::lane::{Aim, Job, Lane, Outcome, Settling};
 use super::pace::Paces;
+use super::plan::Plan;
 use super::queue::Due;
 use crate::model::{AccountId, DeliveryStatus, NodeNo, SubscriptionNo, Timestamp};
-use crate::store::{LeaseDue, Record};
+use crate::store::{LeaseDue, LeasePlanned, Record};
 
 /// Late deliveries of one lane that are fetched from the store at once.
 const LEASE: usize = 128;
+/// Planned deliveries of one lane that are read at once.
+const PLANNED: usize = 256;
 /// A lane with fewer late deliveries than this in memory fetches more.
 const LEASE_BELOW: usize = 32;
 /// Targets that were not reached may together have this part of all requests in flight.
@@ -64,8 +67,13 @@ pub(super) struct State {
 impl State {
     pub(super) fn lane(&mut self, no: SubscriptionNo, account: &AccountId, aim: &Aim) -> &mut Lane {
         let lane = self.lanes.entry(no).or_insert_with(|| Lane::new(account.clone(), aim.clone()));
-        if lane.aim.cap != aim.cap || lane.aim.host != aim.host {
+        if lane.aim != *aim {
+            // What it has planned may be forgotten with its aim.
+            let before = lane.planned();
             lane.set_aim(aim.clone());
+            let after = lane.planned();
+            self.queued = self.queued + after.0 - before.0;
+            self.late_bytes = self.late_bytes + after.1 - before.1;
         }
         lane
     }
@@ -73,6 +81,16 @@ impl State {
     pub(super) fn count_out(&mut self, job: &Job) {
         let bytes = if job.has_row { &mut self.late_bytes } else { &mut self.fresh_bytes };
         *bytes -= job.bytes();
+    }
+
+    /// Does something with a lane's plan, and counts what that keeps in memory.
+    pub(super) fn with_plan<T>(&mut self, no: SubscriptionNo, act: impl FnOnce(&mut Plan) -> T) -> Option<T> {
+        let plan = self.lanes.get_mut(&no)?.plan.as_mut()?;
+        let (len, bytes) = (plan.len(), plan.bytes());
+        let done = act(plan);
+        self.queued = self.queued + plan.len() - len;
+        self.late_bytes = self.late_bytes + plan.bytes() - bytes;
+        Some(done)
     }
 
     pub(super) fn next(&mut self, max: usize) -> Option<(SubscriptionNo, Job)> {
@@ -97,11 +115,11 @@ impl State {
             } else if account.in_flight == 0 {
                 self.accounts.remove(&id);
             }
-            if let Some((no, job, suspect)) = taken {
+            if let Some(Turn { no, job, suspect, len, bytes }) = taken {
                 self.in_flight += 1;
                 self.suspect_in_flight += usize::from(suspect);
-                self.queued -= 1;
-                self.count_out(&job);
+                self.queued -= len;
+                *(if job.has_row { &mut self.late_bytes } else { &mut self.fresh_bytes }) -= bytes;
                 self.paces.take(no);
                 self.list_ready(no);
                 return Some((no, job));
@@ -170,6 +188,7 @@ impl State {
         if record.has_row {
             lane.put_down(record.key.event);
         }
+        let planned = lane.plan.is_some() && record.has_row;
         if record.status == DeliveryStatus::Scheduled {
             lane.next_due = earlier(lane.next_due, record.next_attempt_at);
         }
@@ -183,6 +202,10 @@ impl State {
                 self.waiting = self.waiting.saturating_sub(1);
             }
             _ => {}
+        }
+        if planned {
+            self.with_plan(no, |plan| plan.written(record.key.event));
+            self.list_ready(no);
         }
         self.list_due(no);
         self.forget_if_idle(no);
@@ -210,15 +233,51 @@ impl State {
         }
         self.due.remove(&(at, no));
         let full = self.late_bytes >= late_most;
+        if let Some(lane) = self.lanes.get_mut(&no) {
+            lane.due_listed = None;
+        }
+        if let Some(ask) = self.read_planned(node, no, now, full) {
+            return Due::Planned(ask);
+        }
         let Some(lane) = self.lanes.get_mut(&no) else { return Due::Wait(Some(Duration::ZERO)) };
+        if !lane.next_due.is_some_and(|due| due <= now) {
+            // It was there for its plan alone, which has nothing to read after all.
+            self.list_ready(no);
+            self.list_due(no);
+            return Due::Wait(Some(Duration::ZERO));
+        }
         let limit = if full { RESERVED } else { (2 * lane.limit).clamp(RESERVED, LEASE) };
-        lane.due_listed = None;
         lane.next_due = None;
         lane.leasing = true;
         self.fetching += 1;
         self.due_grew = !self.due.is_empty();
         let except = lane.in_hand.iter().copied().collect();
         Due::Lease(LeaseDue { node, subscription: no, now, limit, except })
+    }
+
+    /// Brings a lane's plan to this moment; what of it is to be read now.
+    fn read_planned(
+        &mut self,
+        node: NodeNo,
+        no: SubscriptionNo,
+        now: Timestamp,
+        full: bool,
+    ) -> Option<LeasePlanned> {
+        let lane = self.lanes.get(&no)?;
+        if !lane.aim.sends || lane.leasing || lane.settling != Settling::Done {
+            return None;
+        }
+        let pick = self.with_plan(no, |plan| {
+            plan.advance(now);
+            plan.next_read(now)
+        });
+        self.list_ready(no);
+        let pick = pick.flatten()?;
+        self.lanes.get_mut(&no)?.leasing = true;
+        self.fetching += 1;
+        self.due_grew = !self.due.is_empty();
+        let limit = if full { RESERVED } else { PLANNED };
+        Some(LeasePlanned { node, subscription: no, pick, limit })
     }
 
     /// Looks again at lanes that waited for their pace.
@@ -254,7 +313,9 @@ impl State {
             && !lane.stopped
             && lane.settling == Settling::Done
             && lane.late_len() < LEASE_BELOW;
-        let wanted = lane.next_due.filter(|_| room);
+        let planned =
+            lane.plan_due().filter(|_| !lane.leasing && !lane.stopped && lane.settling == Settling::Done);
+        let wanted = earlier(lane.next_due.filter(|_| room), planned);
         if wanted == lane.due_listed {
             return;
         }
@@ -289,15 +350,26 @@ impl State {
     }
 }
 
+/// A delivery whose turn it is.
+struct Turn {
+    no: SubscriptionNo,
+    job: Job,
+    /// Whether the lane's target was not reached.
+    suspect: bool,
+    /// Deliveries that left memory with it, and their bytes.
+    len: usize,
+    bytes: usize,
+}
+
 /// The next delivery of an account: its lanes take turns. With `spared`, lanes whose target was not reached are passed
-/// over. The flag says whether the lane is such a one. The lane is to be listed again.
+/// over. The lane is to be listed again.
 fn take_from(
     account: &mut Account,
     lanes: &mut HashMap<SubscriptionNo, Lane>,
     paces: &mut Paces,
     circuits: &mut Circuits,
     spared: bool,
-) -> Option<(SubscriptionNo, Job, bool)> {
+) -> Option<Turn> {
     for _ in 0..account.ready.len() {
         let no = account.ready.pop_front()?;
         let Some(lane) = lanes.get_mut(&no) else { continue };
@@ -316,12 +388,15 @@ fn take_from(
             lane.held_back = true;
             continue;
         }
+        let before = lane.in_memory();
         let Some(mut job) = lane.pop() else { continue };
+        let after = lane.in_memory();
         job.admitted = admitted;
         lane.in_flight += 1;
         lane.suspect_in_flight += usize::from(lane.is_suspect);
         account.in_flight += 1;
-        return Some((no, job, lane.is_suspect));
+        let suspect = lane.is_suspect;
+        return Some(Turn { no, job, suspect, len: before.0 - after.0, bytes: before.1 - after.1 });
     }
     None
 }

@@ -10,10 +10,10 @@ use super::lane::{Aim, Job, Outcome};
 use super::queue::{Claim, Dispatch, Due, Limits};
 use crate::env::{Clock as _, ManualClock};
 use crate::model::{
-    AccountId, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, NodeNo, RateLimit, SequencedEvent,
-    SubscriptionNo, Timestamp, Uid,
+    AccountId, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Mode, NodeNo, RateLimit,
+    SequencedEvent, SubscriptionNo, Timestamp, Uid,
 };
-use crate::store::{Leased, LeasedDelivery, Record};
+use crate::store::{Leased, LeasedDelivery, LeasedPlanned, Record};
 
 const NOW: Timestamp = Timestamp::EPOCH;
 
@@ -22,7 +22,7 @@ fn dispatch(limits: Limits) -> Dispatch {
 }
 
 fn limits() -> Limits {
-    Limits { in_flight: 16, queue_per_target: 100, queue_bytes: 1 << 20 }
+    Limits { in_flight: 16, queue_per_target: 100, queue_bytes: 1 << 20, shared: false }
 }
 
 fn event(account: &str, seq: i64, bytes: usize) -> SequencedEvent {
@@ -44,12 +44,12 @@ fn event(account: &str, seq: i64, bytes: usize) -> SequencedEvent {
 }
 
 fn aim(cap: usize) -> Aim {
-    Aim { cap, host: Arc::from("https://example.com:443") }
+    Aim { cap, host: Arc::from("https://example.com:443"), mode: Mode::Free, sends: true }
 }
 
 /// Each subscription has a host of its own.
 fn aim_at(no: i64) -> Aim {
-    Aim { cap: 64, host: Arc::from(format!("https://{no}.example:443")) }
+    Aim { cap: 64, host: Arc::from(format!("https://{no}.example:443")), mode: Mode::Free, sends: true }
 }
 
 fn job(account: &str, seq: i64) -> Job {
@@ -62,6 +62,8 @@ fn job(account: &str, seq: i64) -> Job {
         has_row: false,
         since: Duration::ZERO,
         admitted: Admitted::default(),
+        planned: false,
+        group: None,
     }
 }
 
@@ -80,9 +82,16 @@ fn scheduled(no: i64, account: &str, seq: i64, has_row: bool) -> Record {
 }
 
 fn lease(dispatch: &Dispatch) -> crate::store::LeaseDue {
-    match dispatch.due(NodeNo(1), NOW) {
-        Due::Lease(ask) => ask,
-        Due::Wait(wait) => panic!("nothing is due: {wait:?}"),
+    loop {
+        match dispatch.due(NodeNo(1), NOW) {
+            Due::Lease(ask) => return ask,
+            // There are none.
+            Due::Planned(ask) => {
+                let none = Some(LeasedPlanned::default());
+                dispatch.planned_leased(ask.subscription, none, Duration::ZERO, NOW);
+            }
+            Due::Wait(wait) => panic!("nothing is due: {wait:?}"),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::events::Accepted;
 use crate::model::Event;
-use crate::store::Batch;
+use crate::store::{Batch, PlannedRow};
 
 /// Deliveries that the events of one transaction may give (one call's may be more).
 const MAX_MATCHES: usize = 50_000;
@@ -31,7 +31,7 @@ pub(super) struct Sides {
 pub(super) async fn prepared(core: &Arc<Core>, taken: Taken, save: bool) -> Option<(Arc<Batch>, Sides)> {
     let Taken { appends, records } = taken;
     let sorted = sort_out(core, appends).await;
-    let (appends, events, later) = matched(core, sorted);
+    let Matched { placed: appends, events, planned, later } = matched(core, sorted);
     core.writer.put_back_appends(later);
     let (records, sides): (Vec<_>, Vec<_>) =
         records.into_iter().map(|r| (r.record, (r.was_waiting, r.done))).unzip();
@@ -49,7 +49,8 @@ pub(super) async fn prepared(core: &Arc<Core>, taken: Taken, save: bool) -> Opti
         }
     }
     let now = core.options.clock.now();
-    let batch = Batch { node: core.node, events, records, watermark, progress, emitted, refused, now };
+    let batch =
+        Batch { node: core.node, events, planned, records, watermark, progress, emitted, refused, now };
     Some((Arc::new(batch), Sides { appends, records: sides }))
 }
 
@@ -61,8 +62,16 @@ pub(super) struct Placed {
     pub(super) reply: oneshot::Sender<Result<Vec<Accepted>, Error>>,
 }
 
+/// What a transaction takes of the appends.
+struct Matched {
+    placed: Vec<Placed>,
+    events: Vec<Arc<Event>>,
+    planned: Vec<PlannedRow>,
+    later: Vec<Append>,
+}
+
 /// Matches each event with the subscriptions as they stand now, as far as one transaction goes.
-fn matched(core: &Core, sorted: Sorted) -> (Vec<Placed>, Vec<Arc<Event>>, Vec<Append>) {
+fn matched(core: &Core, sorted: Sorted) -> Matched {
     let (mut placed, mut events, mut later) = (Vec::new(), Vec::new(), Vec::new());
     let mut matches = 0;
     for append in sorted.appends {
@@ -86,7 +95,24 @@ fn matched(core: &Core, sorted: Sorted) -> (Vec<Placed>, Vec<Arc<Event>>, Vec<Ap
         let count = events.len() - first;
         placed.push(Placed { first, count, origin: append.origin, reply: append.reply });
     }
-    (placed, events, later)
+    let planned = planned(core, &events);
+    Matched { placed, events, planned, later }
+}
+
+/// The deliveries that get their row with their event.
+fn planned(core: &Core, events: &[Arc<Event>]) -> Vec<PlannedRow> {
+    let now = core.options.clock.now();
+    let mut rows = Vec::new();
+    for (place, event) in events.iter().enumerate() {
+        let planned = core.index.planned(event).into_iter();
+        rows.extend(planned.map(|(matched, key, wait)| PlannedRow {
+            event: place,
+            matched,
+            key,
+            due: now.plus(wait),
+        }));
+    }
+    rows
 }
 
 fn too_many(matches: usize) -> Error {

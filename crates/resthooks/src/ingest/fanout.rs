@@ -57,7 +57,17 @@ pub(super) fn fan_out(core: &Arc<Core>) {
     let mut jobs = Vec::new();
     for (event, Match { subscription, sequence }) in core.writer.fan_out().take() {
         let admitted = Admitted::default();
-        let job = Job { event, sequence, attempts: 0, automatic: 0, has_row: false, since, admitted };
+        let job = Job {
+            event,
+            sequence,
+            attempts: 0,
+            automatic: 0,
+            has_row: false,
+            since,
+            admitted,
+            planned: false,
+            group: None,
+        };
         match core.aim(subscription) {
             Some(aim) => jobs.push((subscription, aim, job)),
             None => {

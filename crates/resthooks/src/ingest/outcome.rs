@@ -10,17 +10,18 @@ use super::fanout::fan_out;
 use super::line::{Taken, unavailable};
 use super::{Append, Origin, Recorded};
 use crate::core::Core;
-use crate::dispatch::{Aim, Dispatch};
+use crate::dispatch::{Admitted, Aim, Dispatch, Item, Job};
 use crate::events::Accepted;
 use crate::model::{DeliveryStatus, Event, SequencedEvent, SubscriptionNo};
 use crate::stats::Stats;
-use crate::store::{self, Batch, Committed, Record, Shift};
+use crate::store::{self, Batch, Committed, PlannedRow, Record, Shift};
 
 /// Events are durable: they go to their lanes, and their callers are answered.
 pub(super) fn accepted(
     core: &Arc<Core>,
     appends: Vec<Placed>,
     mut events: Vec<Arc<Event>>,
+    planned: Vec<PlannedRow>,
     committed: &Committed,
 ) {
     if !committed.shifts.is_empty() {
@@ -31,18 +32,58 @@ pub(super) fn accepted(
     let deliveries: usize = events.iter().map(|e| e.event.matched.len()).sum();
     core.stats.events_accepted.fetch_add(events.len() as u64, Ordering::Relaxed);
     core.stats.deliveries_matched.fetch_add(deliveries as u64, Ordering::Relaxed);
-    let mut tracker = core.writer.tracker();
-    events.iter().for_each(|e| tracker.appended(e.seq, e.event.matched.len()));
-    drop(tracker);
-    let mut line = core.writer.fan_out();
-    events.iter().for_each(|e| line.push(e.clone(), e.event.matched.clone()));
-    drop(line);
+    fan_out_unplanned(core, &events, &planned);
+    feed(core, &events, planned, committed);
     fan_out(core);
     for append in appends {
         let own = events.iter().skip(append.first).take(append.count);
         let answer = own.map(|e| Accepted::of(&e.event)).collect();
         // A caller that has gone away is no reason to do otherwise.
         drop(append.reply.send(Ok(answer)));
+    }
+}
+
+/// Deliveries that have no row yet go in line for their lanes.
+fn fan_out_unplanned(core: &Core, events: &[SequencedEvent], planned: &[PlannedRow]) {
+    // In the order of events, and of what each matched.
+    let mut rows = planned.iter().peekable();
+    let mut tracker = core.writer.tracker();
+    let mut line = core.writer.fan_out();
+    for (place, event) in events.iter().enumerate() {
+        let mut rest = event.event.matched.clone();
+        let mut gone = 0;
+        while let Some(row) = rows.next_if(|row| row.event == place) {
+            rest.remove(row.matched - gone);
+            gone += 1;
+        }
+        tracker.appended(event.seq, rest.len());
+        line.push(event.clone(), rest);
+    }
+}
+
+/// Planned deliveries, which have theirs: those that are this node's go to their lanes.
+fn feed(core: &Core, events: &[SequencedEvent], planned: Vec<PlannedRow>, committed: &Committed) {
+    let (since, now) = (core.options.clock.monotonic(), core.options.clock.now());
+    for row in planned {
+        let Some(event) = events.get(row.event) else { continue };
+        let Some(given) = event.event.matched.get(row.matched) else { continue };
+        if committed.elsewhere.contains(&given.subscription) {
+            continue;
+        }
+        let job = Job {
+            event: event.clone(),
+            sequence: given.sequence,
+            attempts: 0,
+            automatic: 0,
+            has_row: true,
+            since,
+            admitted: Admitted::default(),
+            planned: true,
+            group: None,
+        };
+        let item = Item { job, key: row.key.into(), due: row.due, group: None };
+        let aim = core.aim(given.subscription).unwrap_or_else(Aim::nowhere);
+        core.dispatch.feed(given.subscription, &aim, item, now);
     }
 }
 

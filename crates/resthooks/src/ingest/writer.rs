@@ -122,7 +122,7 @@ async fn transaction(core: &Arc<Core>, taken: Taken, save: bool, saved: &mut Sav
             }
             let batch = Arc::try_unwrap(batch).unwrap_or_else(|shared| (*shared).clone());
             core.stats.emitted_refused.fetch_add(batch.refused.len() as u64, Ordering::Relaxed);
-            accepted(core, sides.appends, batch.events, &committed);
+            accepted(core, sides.appends, batch.events, batch.planned, &committed);
             recorded(core, &batch.records, sides.records);
             true
         }

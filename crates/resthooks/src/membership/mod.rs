@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::engine::begin;
+use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::ingest::collect;
 
@@ -99,7 +100,11 @@ async fn follow(core: Arc<Core>) {
             () = clock.sleep(LOOK) => {}
         }
         core.told.notify_one();
-        match core.follow_changes().await {
+        let followed = match core.follow_changes().await {
+            Ok(()) => planned_news(&core).await,
+            failed => failed,
+        };
+        match followed {
             Ok(()) => well = true,
             Err(error) => {
                 if std::mem::take(&mut well) {
@@ -109,6 +114,16 @@ async fn follow(core: Arc<Core>) {
         }
         clock.sleep(BREATH).await;
     }
+}
+
+/// Tells dispatch of planned deliveries that other nodes have written and that are this one's to send.
+async fn planned_news(core: &Arc<Core>) -> Result<(), Error> {
+    for news in core.store.planned_news(core.node).await? {
+        let no = news.subscription;
+        let Some((account, aim, _)) = core.lane_of(no).await? else { continue };
+        core.dispatch.planned_came(no, &account, &aim, news.came, news.again);
+    }
+    Ok(())
 }
 
 /// Leaves the other nodes in order, so that they need not wait for the end of the lease.

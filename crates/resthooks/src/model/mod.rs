@@ -46,7 +46,10 @@ pub use subscription::{
     Health, PayloadKind, PreviousSecret, Progress, Subscription, SubscriptionNo, SubscriptionStatus,
 };
 pub use target::TargetUrl;
-pub use terms::{Per, RateLimit, Retry, Span, Statuses, Terms, TermsChange, Waits};
+pub use terms::{
+    Batching, Debounce, DebounceKey, Mode, OnBlocked, Order, OrderBy, Per, PlanKey, RateLimit, Retry, Span,
+    Statuses, Terms, TermsChange, Waits,
+};
 pub use timestamp::Timestamp;
 
 /// Why a text is not a valid value of the type asked for. The message names what was expected and can be shown to

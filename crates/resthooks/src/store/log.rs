@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::EmittedNo;
-use super::Error;
+use super::{EmittedNo, Error, LeasePlanned, LeasedPlanned, PlannedRow};
 use crate::model::{
     AccountId, Attempt, DeliveryKey, DeliveryStatus, Event, EventId, EventSeq, Match, NodeNo, Progress,
     SequencedEvent, SubscriptionNo, Timestamp,
@@ -44,6 +43,10 @@ pub trait Log: std::fmt::Debug + Send + Sync + 'static {
     /// `except`, which the caller still has in hand. A store with several nodes marks them, so that no other node
     /// claims them, until they are recorded. May be fewer than `limit` when they are large.
     async fn lease_due(&self, ask: LeaseDue) -> Result<Leased, Error>;
+
+    /// Reads a subscription's scheduled planned deliveries (see [`PlannedRow`]), by sequence, when this node is the one
+    /// that owns them: else there are none. Nothing is marked. May be fewer than `limit` when they are large.
+    async fn lease_planned(&self, ask: LeasePlanned) -> Result<LeasedPlanned, Error>;
 
     /// Moves up to `limit` of a node's waiting deliveries of a subscription to another state, the oldest first, except
     /// those in `except`. Answers how many were moved; fewer than `limit` means that none are left.
@@ -86,6 +89,8 @@ pub struct Batch {
     pub node: NodeNo,
     /// Events to append. The sequences of what they matched are as this node believes; see [`Committed::shifts`].
     pub events: Vec<Arc<Event>>,
+    /// Deliveries of these events that get their row with them.
+    pub planned: Vec<PlannedRow>,
     /// Deliveries' next states. A key occurs at most once.
     pub records: Vec<Record>,
     /// When set, all deliveries of all events up to here have rows now (with this batch).
@@ -110,6 +115,9 @@ pub struct Committed {
     /// Subscriptions for which another node has given sequence numbers meanwhile: those that this batch's events
     /// carried are moved by so many, in the store as well. Empty in a store with a single owner.
     pub shifts: Vec<Shift>,
+    /// Of the subscriptions with planned deliveries in this batch, those that another node owns: it has been told.
+    /// Empty in a store with a single owner.
+    pub elsewhere: Vec<SubscriptionNo>,
 }
 
 /// By how much the sequence numbers that a batch gave for a subscription are moved.
@@ -147,6 +155,9 @@ pub struct Record {
     /// A manual attempt that failed: only the attempt and the count are written when the row exists; its status,
     /// reason and next attempt stay as they are stored.
     pub keep_state: bool,
+    /// The planned deliveries that are tried again together with this one: the sequence of the first of them. With
+    /// `Scheduled` only.
+    pub group: Option<u64>,
 }
 
 /// An event above the watermark, as a restart finds it.
@@ -163,7 +174,7 @@ pub struct Unrecorded {
 pub struct Backlog {
     /// The subscription.
     pub subscription: SubscriptionNo,
-    /// When its first scheduled delivery is due; `None` when all that waits is held.
+    /// When its first scheduled delivery is due; `None` when all that waits is held or planned.
     pub next_due: Option<Timestamp>,
     /// Scheduled deliveries.
     pub scheduled: u64,
@@ -288,6 +299,8 @@ pub struct Reopened {
     pub ended: usize,
     /// So many that were held.
     pub held: usize,
+    /// Of all these, so many planned ones that another node owns: they wait there.
+    pub elsewhere: usize,
     /// In a range: the last one that was looked at, when there may be more behind it.
     pub last: Option<EventSeq>,
 }

@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod log;
 mod nodes;
+mod planned;
 mod retention;
 pub mod transfer;
 
@@ -27,8 +28,10 @@ pub use log::{
     Reopen, Reopened, Settle, Shift, Unrecorded, Which,
 };
 pub use nodes::{
-    Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes, Renewed,
+    Change, ChangeNo, Changes, Emitted, EmittedAsk, EmittedNo, Inherited, Joined, NewNode, Nodes,
+    PlannedNews, Renewed,
 };
+pub use planned::{LeasePlanned, LeasedPlanned, MAX_PLAN_KEY, Pick, PlannedDelivery, PlannedRow};
 pub use retention::{Expire, Expired, Expiring, Holdings, Retention};
 
 /// The whole store.

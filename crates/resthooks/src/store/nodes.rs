@@ -45,6 +45,10 @@ pub trait Nodes: Send + Sync + 'static {
     /// Nothing is left of a node that was taken over: its events are recorded, its waiting deliveries moved.
     async fn forget(&self, by: NodeNo, gone: NodeNo) -> Result<(), Error>;
 
+    /// Of the subscriptions whose planned deliveries are this node's: those for which other nodes have written some, or
+    /// which it has taken over, since it asked last. Who asks is to read them.
+    async fn planned_news(&self, node: NodeNo) -> Result<Vec<PlannedNews>, Error>;
+
     /// A node stops in order: it may be taken over at once.
     async fn leave(&self, node: NodeNo) -> Result<(), Error>;
 
@@ -98,6 +102,17 @@ pub struct Joined {
     /// The node goes on with the log of an earlier run of its own: every delivery of every event up to here has a row,
     /// those up to `last` are to be looked at. `None` for a log that begins anew.
     pub watermark: Option<EventSeq>,
+}
+
+/// News of a subscription whose planned deliveries are this node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedNews {
+    /// Which one.
+    pub subscription: SubscriptionNo,
+    /// So many planned deliveries have come to wait since it was asked last; all that wait, when it was taken over.
+    pub came: u64,
+    /// It was taken over, or what was known of it may be wrong: all is to be read again.
+    pub again: bool,
 }
 
 /// How things stand when a lease is lengthened.

@@ -240,6 +240,12 @@ pub struct MovedDelivery {
     pub next_attempt_at: Option<Timestamp>,
     /// When its row was last written.
     pub updated_at: Timestamp,
+    /// What it is planned by, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_key: Option<Base64>,
+    /// The batch that it is tried again with, if it is: the first sequence of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_group: Option<u64>,
     /// The attempt that was made before it had a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,

@@ -9,6 +9,7 @@ mod grant;
 mod intent;
 mod missed;
 mod place;
+mod planned;
 mod reading;
 mod receiver;
 mod retention;

@@ -17,6 +17,8 @@ mod fairness;
 mod grant;
 #[path = "../engine/intent.rs"]
 mod intent;
+#[path = "../engine/planned.rs"]
+mod planned;
 #[path = "../engine/reading.rs"]
 mod reading;
 #[path = "../engine/receiver.rs"]

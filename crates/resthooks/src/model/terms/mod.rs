@@ -1,6 +1,7 @@
 //! What a subscription's owner may ask for of its delivery, beside the server's defaults. All of it is absent unless it was
 //! asked for.
 
+mod plan;
 mod rate;
 mod retry;
 mod time;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+pub use plan::{Batching, Debounce, DebounceKey, Mode, OnBlocked, Order, OrderBy, PlanKey};
 pub use rate::{Per, RateLimit};
 pub use retry::{Retry, Statuses, Waits};
 pub use time::Span;
@@ -32,6 +34,18 @@ pub struct Terms {
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// In which order deliveries are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// What becomes of those behind one that fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_blocked: Option<OnBlocked>,
+    /// Which of several are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<Debounce>,
+    /// How many are sent at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batching>,
 }
 
 /// A change of terms (`PATCH`): absent ones stay; `Some(None)` clears.
@@ -47,6 +61,14 @@ pub struct TermsChange {
     pub max_in_flight: Option<Option<u32>>,
     /// See [`Terms::expires_at`].
     pub expires_at: Option<Option<Timestamp>>,
+    /// See [`Terms::order`].
+    pub order: Option<Option<Order>>,
+    /// See [`Terms::on_blocked`].
+    pub on_blocked: Option<Option<OnBlocked>>,
+    /// See [`Terms::debounce`].
+    pub debounce: Option<Option<Debounce>>,
+    /// See [`Terms::batch`].
+    pub batch: Option<Option<Batching>>,
 }
 
 impl Terms {
@@ -62,6 +84,10 @@ impl Terms {
         set(&mut self.rate_limit, change.rate_limit);
         set(&mut self.max_in_flight, change.max_in_flight);
         set(&mut self.expires_at, change.expires_at);
+        set(&mut self.order, change.order);
+        set(&mut self.on_blocked, change.on_blocked);
+        set(&mut self.debounce, change.debounce);
+        set(&mut self.batch, change.batch);
     }
 
     /// How long a whole attempt may take, if that was asked for.
@@ -80,6 +106,10 @@ impl From<Terms> for TermsChange {
             rate_limit: Some(terms.rate_limit),
             max_in_flight: Some(terms.max_in_flight),
             expires_at: Some(terms.expires_at),
+            order: Some(terms.order),
+            on_blocked: Some(terms.on_blocked),
+            debounce: Some(terms.debounce),
+            batch: Some(terms.batch),
         }
     }
 }
