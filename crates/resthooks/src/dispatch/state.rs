@@ -240,7 +240,7 @@ impl State {
             return Due::Planned(ask);
         }
         let Some(lane) = self.lanes.get_mut(&no) else { return Due::Wait(Some(Duration::ZERO)) };
-        if !lane.next_due.is_some_and(|due| due <= now) {
+        if lane.next_due.is_none_or(|due| due > now) {
             // It was there for its plan alone, which has nothing to read after all.
             self.list_ready(no);
             self.list_due(no);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::error::Error;
 use crate::model::{EventSeq, NodeNo};
-use crate::store;
+use crate::store::{self, Unrecorded};
 
 /// Events that are looked at in one step.
 const PAGE: usize = 500;
@@ -71,7 +71,19 @@ pub(super) async fn recover_doubt(core: &Arc<Core>) -> Result<(), store::Error> 
         for found in page {
             found.event.event.matched.iter().for_each(|given| core.index.seen(*given));
             core.writer.tracker().appended(found.event.seq, found.missing.len());
+            tell_planned(core, &found);
             core.writer.fan_out_later(found.event, found.missing);
+        }
+    }
+}
+
+/// Those of an event's deliveries that have their row by now are planned ones: their lanes do not know of them.
+fn tell_planned(core: &Core, found: &Unrecorded) {
+    let recorded = found.event.event.matched.iter().filter(|given| !found.missing.contains(given));
+    for given in recorded {
+        if let Some(live) = core.index.get(given.subscription) {
+            let account = &live.subscription.account;
+            core.dispatch.planned_came(given.subscription, account, &core.aim_of(&live), 1, false);
         }
     }
 }

@@ -111,7 +111,7 @@ async fn a_head_that_fails_holds_up_its_own_key_alone() {
     emit(&world, "a", 20).await;
     world.idle().await;
     assert!(of(&noted, "a").is_empty(), "nothing overtakes, also after a crash");
-    world.pass(Duration::from_hours(1), Duration::from_mins(30)).await;
+    world.pass(Duration::from_secs(3600), Duration::from_secs(1800)).await;
     until("all of the key", || of(&noted, "a").len() == 21).await;
     assert_eq!(of(&noted, "a"), (0..21).collect::<Vec<_>>());
 }
@@ -133,7 +133,7 @@ async fn what_is_left_in_the_store_comes_in_its_order() {
     }
     until("all of the others", || of(&noted, "b").len() + of(&noted, "c").len() == 2100).await;
     assert!(of(&noted, "b").is_sorted() && of(&noted, "c").is_sorted() && of(&noted, "a").is_empty());
-    world.pass(Duration::from_mins(1), Duration::from_mins(1)).await;
+    world.pass(Duration::from_secs(60), Duration::from_secs(60)).await;
     until("all of the key", || of(&noted, "a").len() == 2100).await;
     assert!(of(&noted, "a").is_sorted());
     world.idle().await;
@@ -251,7 +251,7 @@ async fn a_newer_one_takes_the_place_of_one_that_failed() {
     world.pass(SECOND, SECOND).await;
     until("the newer one", || of(&noted, "a") == [1]).await;
     world.settled(&failing, DeliveryStatus::Cancelled, 1).await;
-    world.pass(Duration::from_hours(1), Duration::from_mins(30)).await;
+    world.pass(Duration::from_secs(3600), Duration::from_secs(1800)).await;
     until("the other one, at its time", || of(&noted, "b") == [5]).await;
 }
 
@@ -311,7 +311,7 @@ async fn a_batch_that_failed_is_sent_again_as_it_was() {
     events.push(emit(&world, "a", 6).await);
     world.pass(5 * SECOND, SECOND).await;
     assert_eq!(batches(&receiver).last().unwrap().1, [6], "new ones wait for nobody");
-    world.pass(Duration::from_mins(1), 10 * SECOND).await;
+    world.pass(Duration::from_secs(60), 10 * SECOND).await;
     for event in &events {
         world.becomes(event, DeliveryStatus::Delivered, if *event == events[6] { 1 } else { 2 }).await;
     }
@@ -347,7 +347,7 @@ async fn what_waits_outlives_a_change_of_the_terms() {
         world.idle().await;
     }
     receiver.answers(|_| answer(200, ""));
-    world.pass(Duration::from_mins(3), 10 * SECOND).await;
+    world.pass(Duration::from_secs(180), 10 * SECOND).await;
     for event in &events {
         assert_eq!(world.delivery(event).await.0.status, DeliveryStatus::Delivered);
     }

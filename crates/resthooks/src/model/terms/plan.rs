@@ -10,15 +10,15 @@ use super::{Span, Terms};
 use crate::model::{Event, Invalid, format_duration};
 
 /// How long a window of quiet may be, and how long a delivery may be put off in all.
-const WINDOW: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
-const LONGEST_PUT_OFF: Duration = Duration::from_hours(24);
+const WINDOW: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3_600));
+const LONGEST_PUT_OFF: Duration = Duration::from_secs(86_400);
 /// Without a `max_wait` a delivery is put off for so many windows.
 const WINDOWS: u32 = 10;
 /// Events in a batch, their data together, and how long the first may wait for others.
 const MOST_EVENTS: usize = 1000;
 const BATCH_BYTES: (usize, usize) = (1024, 8 * 1024 * 1024);
 const DEFAULT_BATCH_BYTES: usize = 1024 * 1024;
-const BATCH_WAIT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_mins(10));
+const BATCH_WAIT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(600));
 /// The most attempts after which a delivery that blocks others is passed over.
 const MOST_SKIP_AFTER: u32 = 50;
 /// The longest JSON Pointer.
