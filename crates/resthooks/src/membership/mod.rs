@@ -5,6 +5,7 @@
 //! single owner has none of this.
 
 mod lease;
+mod planned;
 mod takeover;
 
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::engine::begin;
-use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::ingest::collect;
 
@@ -101,7 +101,7 @@ async fn follow(core: Arc<Core>) {
         }
         core.told.notify_one();
         let followed = match core.follow_changes().await {
-            Ok(()) => planned_news(&core).await,
+            Ok(()) => planned::follow(&core).await,
             failed => failed,
         };
         match followed {
@@ -114,16 +114,6 @@ async fn follow(core: Arc<Core>) {
         }
         clock.sleep(BREATH).await;
     }
-}
-
-/// Tells dispatch of planned deliveries that other nodes have written and that are this one's to send.
-async fn planned_news(core: &Arc<Core>) -> Result<(), Error> {
-    for news in core.store.planned_news(core.node).await? {
-        let no = news.subscription;
-        let Some((account, aim, _)) = core.lane_of(no).await? else { continue };
-        core.dispatch.planned_came(no, &account, &aim, news.came, news.again);
-    }
-    Ok(())
 }
 
 /// Leaves the other nodes in order, so that they need not wait for the end of the lease.

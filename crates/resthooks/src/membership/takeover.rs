@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::planned;
 use crate::control::resume_deletions;
 use crate::core::Core;
 use crate::engine::load_backlog;
@@ -81,6 +82,8 @@ async fn take_over(core: Arc<Core>, gone: NodeNo) {
 /// What that node knew of subscriptions is known here before its events are looked at.
 async fn take(core: &Arc<Core>, gone: NodeNo, progress: &mut Progress) -> Result<(), Error> {
     core.follow_changes().await?;
+    // What it owned is this node's since it was fenced off.
+    planned::follow(core).await?;
     while !progress.all_events && !core.stopping.is_cancelled() {
         let after = match progress.after {
             Some(after) => after,

@@ -116,6 +116,62 @@ async fn a_head_that_fails_holds_up_its_own_key_alone() {
     assert_eq!(of(&noted, "a"), (0..21).collect::<Vec<_>>());
 }
 
+/// 10,000 events over 100 keys with a fifth of all requests failing.
+#[tokio::test]
+async fn ten_thousand_events_keep_the_order_of_a_hundred_keys() {
+    let world = World::with(|options| options.retry.jitter = 0.0).await;
+    let fails = |key: &str, number: u64, attempt: usize| {
+        let mixed = (number * 31 + attempt as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ key.len() as u64;
+        (mixed >> 32).is_multiple_of(5)
+    };
+    let (receiver, noted) = noting(&world, fails).await;
+    let waits = vec!["1s"; 40];
+    let order = serde_json::json!({"order": {"by": "order_key"}, "retry": {"schedule": waits}}).to_string();
+    subscribe(&world, &receiver.url(), &order).await;
+    for part in 0..20 {
+        let events = (0..500).map(|n| event(&format!("k{}", n % 100), part * 5 + n / 100));
+        world.hooks.emit_batch(events.collect()).await.unwrap();
+    }
+    let count = || noted.lock().unwrap().values().map(Vec::len).sum::<usize>();
+    for _ in 0..400 {
+        world.pass(SECOND, SECOND).await;
+        if count() == 10_000 {
+            break;
+        }
+    }
+    let noted = noted.lock().unwrap();
+    assert_eq!(noted.len(), 100);
+    let whole: Vec<u64> = (0..100).collect();
+    assert!(noted.values().all(|numbers| *numbers == whole), "each key whole, in its order");
+    assert!(receiver.delivered().len() > 12_000, "some failed");
+}
+
+/// What an order costs while all is well.
+#[tokio::test]
+async fn an_order_by_key_is_at_least_half_as_fast_as_none() {
+    const EVENTS: usize = 2_000;
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        let mut took = Vec::new();
+        for terms in ["{}", r#"{"order": {"by": "order_key"}}"#] {
+            let world = World::start().await;
+            let receiver = Receiver::start(&world.clock, |_| answer(200, "")).await;
+            subscribe(&world, &receiver.url(), terms).await;
+            let begun = std::time::Instant::now();
+            for part in 0..EVENTS / 100 {
+                let events = (0..100).map(|n| event(&format!("k{n}"), part));
+                world.hooks.emit_batch(events.collect()).await.unwrap();
+            }
+            until("all", || receiver.delivered().len() == EVENTS).await;
+            took.push(begun.elapsed().as_secs_f64());
+        }
+        ratios.push(took[0] / took[1]);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("speed of an order by key, none being 1: {ratios:.2?}");
+    assert!(ratios[1] >= 0.5, "{ratios:?}");
+}
+
 /// More than memory keeps of a key, behind a head that blocks them.
 #[tokio::test]
 async fn what_is_left_in_the_store_comes_in_its_order() {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::{Span, Terms};
 use crate::model::{Event, Invalid, format_duration};
@@ -27,7 +29,7 @@ const LONGEST_POINTER: usize = 256;
 const PLAIN_KEY: usize = 255;
 
 /// In which order: `"strict"` or `{"by": "order_key"}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// One at a time, by sequence.
@@ -37,7 +39,7 @@ pub enum Order {
 }
 
 /// What events are ordered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderBy {
     /// Their `order_key`; those without one are in no order.
@@ -45,7 +47,7 @@ pub enum OrderBy {
 }
 
 /// What becomes of those behind a delivery that fails: `"wait"` or `{"skip_after": 3}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBlocked {
     /// They wait until it is delivered or given up.
@@ -53,6 +55,34 @@ pub enum OnBlocked {
     Wait,
     /// It is given up after so many attempts.
     SkipAfter(u32),
+}
+
+impl<'de> Deserialize<'de> for Order {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        match (given.as_str(), only_member(&given, "by").and_then(Value::as_str)) {
+            (Some("strict"), _) => Ok(Self::Strict),
+            (None, Some("order_key")) => Ok(Self::By(OrderBy::OrderKey)),
+            _ => Err(D::Error::custom(r#"must be "strict" or {"by": "order_key"}"#)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OnBlocked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        let attempts = only_member(&given, "skip_after").and_then(Value::as_u64).map(u32::try_from);
+        match (given.as_str(), attempts) {
+            (Some("wait"), _) => Ok(Self::Wait),
+            (None, Some(Ok(attempts))) => Ok(Self::SkipAfter(attempts)),
+            _ => Err(D::Error::custom(r#"must be "wait" or {"skip_after": 3}, a number of attempts"#)),
+        }
+    }
+}
+
+/// The value of an object's only member, if that has this name.
+fn only_member<'a>(given: &'a Value, name: &str) -> Option<&'a Value> {
+    given.as_object().filter(|members| members.len() == 1)?.get(name)
 }
 
 /// Of several events with the same key only the newest is sent, once it has been quiet:
@@ -93,7 +123,7 @@ impl<'de> Deserialize<'de> for DebounceKey {
             pointer if pointer.starts_with('/') && pointer.len() <= LONGEST_POINTER => {
                 Ok(Self::Pointer(text.into_owned()))
             }
-            _ => Err(serde::de::Error::custom(format!(
+            _ => Err(D::Error::custom(format!(
                 "must be \"debounce_key\", \"order_key\", or a JSON Pointer into data such as \"/id\", of at most \
                  {LONGEST_POINTER} bytes"
             ))),
@@ -248,7 +278,7 @@ impl Terms {
 
 /// The value that a JSON Pointer names, as JSON; `None` when there is none, or null.
 fn pointed(data: &[u8], pointer: &str) -> Option<String> {
-    let data: serde_json::Value = serde_json::from_slice(data).ok()?;
+    let data: Value = serde_json::from_slice(data).ok()?;
     let value = data.pointer(pointer).filter(|value| !value.is_null())?;
     Some(value.to_string())
 }
