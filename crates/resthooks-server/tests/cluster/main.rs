@@ -11,7 +11,10 @@ mod chaos;
 mod cluster;
 mod counting;
 mod intent;
+#[path = "../it/ordered.rs"]
+mod ordered;
 mod outages;
+mod planned;
 mod pooled;
 mod postgres;
 mod takeover;
