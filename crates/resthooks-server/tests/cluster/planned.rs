@@ -28,7 +28,7 @@ fn an_order_moves_with_its_owner() {
             _ => number % 3,
         };
         let events: Vec<Value> = (0..KEYS).map(|key| Ordered::event(key, number)).collect();
-        cluster.nodes[node].api().post("/event/batch/", &Value::Array(events)).expect(202);
+        cluster.nodes[node].api().post("/api/v1/event/batch/", &Value::Array(events)).expect(202);
         match number {
             29 => cluster.nodes[0].kill(),
             59 => {

@@ -1,6 +1,7 @@
 //! A target that fails now and then, and remembers per key in which order it acknowledged what came.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,8 +22,10 @@ impl Ordered {
     pub(crate) fn start() -> Self {
         let seen = Arc::<Mutex<HashMap<String, Vec<u64>>>>::default();
         let keeping = Arc::clone(&seen);
-        let target = Target::answering(move |request, count| {
-            if (count as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 < (1_u64 << 32) / FAILS {
+        let requests = AtomicU64::new(0);
+        let target = Target::answering(move |request, _| {
+            let count = requests.fetch_add(1, Ordering::Relaxed);
+            if count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 < (1_u64 << 32) / FAILS {
                 return Reply::Status(500);
             }
             let data = &request.json()["data"];

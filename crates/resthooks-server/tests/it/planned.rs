@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ordered::Ordered;
-use crate::support::{Reply, Rng, Setup, Target, within};
+use crate::support::{Reply, Setup, Target, within};
 
 /// Keys and events of each.
 const KEYS: usize = 8;
@@ -14,18 +14,18 @@ const EACH: usize = 60;
 
 #[test]
 fn an_order_by_key_outlives_kills() {
-    let rng = Rng::new();
     let ordered = Ordered::start();
-    let mut server = Setup::default().start();
-    let order = json!({"order": {"by": "order_key"}, "retry": {"schedule": ["1s", "1s", "1s", "1s", "1s", "1s"]}});
+    let mut server = Setup::new().start();
+    let order =
+        json!({"order": {"by": "order_key"}, "retry": {"schedule": ["1s", "1s", "1s", "1s", "1s", "1s"]}});
     server.api().subscribe_with("a.b", &ordered.url(), order);
     for number in 0..EACH {
         let mut api = server.api();
         let events: Vec<Value> = (0..KEYS).map(|key| Ordered::event(key, number)).collect();
-        api.post("/event/batch/", &Value::Array(events)).expect(202);
+        api.post("/api/v1/event/batch/", &Value::Array(events)).expect(202);
         if number % 12 == 5 {
             server = server.killed_and_restarted();
-        } else if rng.percent(30) {
+        } else if number % 5 == 2 {
             // Some are being sent when the next kill comes, some wait.
             within(Duration::from_secs(30), || ordered.has(KEYS * number / 2));
         }
@@ -40,7 +40,7 @@ fn an_order_by_key_outlives_kills() {
 fn windows_and_batches_outlive_a_kill() {
     let debounced = Target::always(Reply::Status(200));
     let batched = Target::always(Reply::Status(200));
-    let server = Setup::default().start();
+    let server = Setup::new().start();
     let mut api = server.api();
     let debounce = json!({"debounce": {"window": "2s", "key": "/key"}});
     api.subscribe_with("a.b", &debounced.url(), debounce);

@@ -24,8 +24,12 @@ mod intent;
 mod keys;
 #[path = "../it/missed.rs"]
 mod missed;
+#[path = "../it/ordered.rs"]
+mod ordered;
 #[path = "../it/pause.rs"]
 mod pause;
+#[path = "../it/planned.rs"]
+mod planned;
 #[path = "../it/readme.rs"]
 mod readme;
 #[path = "../it/rotate.rs"]
